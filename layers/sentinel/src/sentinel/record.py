@@ -1,0 +1,175 @@
+"""One CloudTrail record, read once and tolerantly, and the reasons for which one is passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sentinel import arn, moment
+
+CLOUDTRAIL_DETAIL_TYPES = frozenset(
+    {"AWS API Call via CloudTrail", "AWS Console Action via CloudTrail"}
+)
+
+
+class Skip(StrEnum):
+    """Why a delivered event or an archived record was not judged; the list is closed."""
+
+    NOT_A_RECORD = "not-a-record"
+    """It is no CloudTrail record."""
+    MALFORMED = "malformed"
+    """It lacks what every CloudTrail record has."""
+    FAILED_CALL = "failed-call"
+    """The call failed, so nothing changed."""
+    UNWATCHED = "unwatched"
+    """No rule has to do with the call."""
+    NO_SUBJECT = "no-subject"
+    """The record does not say which resource it is about."""
+    INCONSISTENT = "inconsistent"
+    """Envelope and record contradict each other."""
+    NOT_A_MEMBER = "not-a-member"
+    """Account or Region is not among the members of the policy."""
+
+
+class Unreadable(ValueError):
+    """A record that cannot be judged, and the reason of the closed list."""
+
+    def __init__(self, skip: Skip, detail: str) -> None:
+        super().__init__(f"{skip}: {detail}")
+        self.skip = skip
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who called. *principal* is the role or user behind a session: what allow lists name."""
+
+    type: str = ""
+    arn: str = ""
+    account: str = ""
+    principal: str = ""
+    session: str = ""
+    source_ip: str = ""
+    user_agent: str = ""
+    invoked_by: str = ""
+
+    @property
+    def name(self) -> str:
+        """The role's or user's own name, for people."""
+        return (self.principal or self.arn or self.type or "unknown").rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One CloudTrail record; members of *request* and *response* are AWS's own.
+
+    *truncated* says that CloudTrail left the request out because it was over 100 KB (CloudTrail record
+    contents: ``requestParameters``), so that nothing can be concluded from an absent member.
+    """
+
+    event_id: str
+    name: str
+    source: str
+    time: datetime
+    partition: str
+    account: str
+    region: str
+    actor: Actor
+    request: Mapping[str, Any] = field(default_factory=dict)
+    response: Mapping[str, Any] = field(default_factory=dict)
+    resources: tuple[Mapping[str, Any], ...] = ()
+    error_code: str = ""
+    read_only: bool = False
+    category: str = "Management"
+    request_id: str = ""
+    truncated: bool = False
+
+    def resource_arns(self) -> Iterator[str]:
+        """The ARNs that CloudTrail lists as touched by the call."""
+        for resource in self.resources:
+            found = resource.get("ARN", resource.get("arn"))
+            if isinstance(found, str) and arn.is_arn(found):
+                yield found
+
+
+def read(detail: object) -> Record:
+    """Read one CloudTrail record, as EventBridge carries it in ``detail`` or an archive in ``Records``.
+
+    Raises `Unreadable` when it is no CloudTrail record, or lacks what every record has
+    (CloudTrail User Guide, "CloudTrail record contents").
+    """
+    if not isinstance(detail, Mapping) or not isinstance(detail.get("eventSource"), str):
+        raise Unreadable(Skip.NOT_A_RECORD, "no eventSource")
+    try:
+        time = moment.parse(detail["eventTime"])
+        name, region = _text(detail, "eventName"), _text(detail, "awsRegion")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Unreadable(Skip.MALFORMED, str(error) or type(error).__name__) from None
+    identity = _object(detail.get("userIdentity"))
+    request = detail.get("requestParameters")
+    return Record(
+        event_id=str(detail.get("eventID") or ""),
+        name=name,
+        source=detail["eventSource"],
+        time=time,
+        partition=arn.partition_of(region),
+        account=_account(detail, identity),
+        region=region,
+        actor=_actor(identity, detail),
+        request=_object(request),
+        response=_object(detail.get("responseElements")),
+        resources=tuple(r for r in _list(detail.get("resources")) if isinstance(r, Mapping)),
+        error_code=str(detail.get("errorCode") or ""),
+        read_only=detail.get("readOnly") in (True, "true"),
+        category=str(detail.get("eventCategory") or "Management"),
+        request_id=str(detail.get("requestID") or ""),
+        truncated=not isinstance(request, Mapping),
+    )
+
+
+def _text(detail: Mapping[str, Any], member: str) -> str:
+    value = detail[member]
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{member} is not a text")
+    return value
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _account(detail: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
+    for account in (detail.get("recipientAccountId"), identity.get("accountId")):
+        if isinstance(account, str) and account:
+            return account
+    return ""
+
+
+def _actor(identity: Mapping[str, Any], detail: Mapping[str, Any]) -> Actor:
+    issuer = _object(_object(identity.get("sessionContext")).get("sessionIssuer"))
+    caller = str(identity.get("arn") or "")
+    principal = str(issuer.get("arn") or "") or _role_of_session(caller) or caller
+    return Actor(
+        type=str(identity.get("type") or ""),
+        arn=caller,
+        account=str(identity.get("accountId") or ""),
+        principal=principal or str(identity.get("invokedBy") or identity.get("principalId") or ""),
+        session=caller.rsplit("/", 1)[-1] if ":assumed-role/" in caller else "",
+        source_ip=str(detail.get("sourceIPAddress") or ""),
+        user_agent=str(detail.get("userAgent") or ""),
+        invoked_by=str(identity.get("invokedBy") or ""),
+    )
+
+
+def _role_of_session(caller: str) -> str:
+    if ":assumed-role/" not in caller:
+        return ""
+    head, role = caller.split(":assumed-role/", 1)
+    return f"{head.replace(':sts:', ':iam:', 1)}:role/{role.split('/', 1)[0]}"

@@ -1,0 +1,1 @@
+"""Judgements: one rule per file, named after what is wrong."""

@@ -1,0 +1,105 @@
+"""An IAM policy that grants: inline in a role, user or group, or managed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from sentinel.arn import iam_region, is_arn
+from sentinel.record import Record
+from sentinel.subject import CREATES, DELETES, TOUCHES, Effect, Identity, Resource
+
+IAM_SOURCE = "iam.amazonaws.com"
+_OWNERS = {"roleName": "role", "userName": "user", "groupName": "group"}
+
+
+class IamPolicy(Resource):
+    """An IAM policy that grants: inline in a role, user or group, or managed.
+
+    *policy_document* is the document's text, or the document; *default* is False for a version that
+    was stored without being put to use.
+    """
+
+    kind: ClassVar[str] = "iam-policy"
+    sources: ClassVar[tuple[str, ...]] = (IAM_SOURCE,)
+    events: ClassVar[dict[str, Effect]] = {
+        "CreatePolicy": CREATES,
+        "CreatePolicyVersion": CREATES,
+        "SetDefaultPolicyVersion": TOUCHES,
+        "PutRolePolicy": CREATES,
+        "PutUserPolicy": CREATES,
+        "PutGroupPolicy": CREATES,
+        "AttachRolePolicy": TOUCHES,
+        "AttachUserPolicy": TOUCHES,
+        "AttachGroupPolicy": TOUCHES,
+        "DetachRolePolicy": TOUCHES,
+        "DetachUserPolicy": TOUCHES,
+        "DetachGroupPolicy": TOUCHES,
+        "DeletePolicyVersion": TOUCHES,
+        "DeletePolicy": DELETES,
+        "DeleteRolePolicy": DELETES,
+        "DeleteUserPolicy": DELETES,
+        "DeleteGroupPolicy": DELETES,
+    }
+    actions: ClassVar[frozenset[str]] = frozenset(
+        {
+            "iam:GetAccountAuthorizationDetails",
+            "iam:GetPolicy",
+            "iam:GetPolicyVersion",
+            "iam:GetRolePolicy",
+            "iam:GetUserPolicy",
+            "iam:GetGroupPolicy",
+        }
+    )
+
+    policy_document: str | dict[str, Any]
+    default: bool = True
+
+    @classmethod
+    def identify(cls, record: Record) -> Identity | None:
+        """A managed policy by its ARN, an inline one by its owner's name and its own."""
+        created = record.response.get("policy")
+        arns = (record.request.get("policyArn"), _arn_of(created))
+        named = next((a for a in arns if isinstance(a, str) and is_arn(a)), None)
+        if named:
+            return cls.managed(record.partition, record.account, named)
+        policy = record.request.get("policyName")
+        if not isinstance(policy, str):
+            return None
+        for member, owner in _OWNERS.items():
+            name = record.request.get(member)
+            if isinstance(name, str):
+                return cls.inline(record.partition, record.account, owner, name, policy)
+        path = record.request.get("path")
+        stem = f"policy{path if isinstance(path, str) else '/'}{policy}"
+        arn = f"arn:{record.partition}:iam::{record.account}:{stem}"
+        return cls.managed(record.partition, record.account, arn)
+
+    @classmethod
+    def managed(cls, partition: str, account: str, arn: str) -> Identity:
+        """The identity of a managed policy as it is used in an account; AWS's own included."""
+        name = arn.rsplit("/", 1)[-1]
+        return Identity(partition, account, iam_region(partition), cls.kind, arn, name)
+
+    @classmethod
+    def inline(cls, partition: str, account: str, owner: str, name: str, policy: str) -> Identity:
+        """The identity of an inline policy; *owner* is role, user or group."""
+        region = iam_region(partition)
+        tail = f"{owner}/{quote(name, safe='')}/{quote(policy, safe='')}"
+        key = f"{partition}/{account}/{region}/inline-policy/{tail}"
+        return Identity(partition, account, region, cls.kind, key, f"{policy} of {owner} {name}")
+
+    @classmethod
+    def members(cls, record: Record) -> Mapping[str, Any]:
+        """The document, and whether it is in use at once."""
+        told: dict[str, Any] = {}
+        if record.request.get("policyDocument") is not None:
+            told["policyDocument"] = record.request["policyDocument"]
+        if record.name == "CreatePolicyVersion":
+            told["default"] = record.request.get("setAsDefault") in (True, "true")
+        return told
+
+
+def _arn_of(created: object) -> object:
+    return created.get("arn") if isinstance(created, Mapping) else None
