@@ -1,0 +1,310 @@
+"""Judging what was delivered: an event becomes verdicts, verdicts become findings, and a recheck is due.
+
+Every write can be repeated: a record that fails is delivered again and finds its work half done or done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sentinel import catalog, cloudtrail, moment
+from sentinel.aws import clock
+from sentinel.aws.edge import Edge
+from sentinel.aws.live import LiveWorld
+from sentinel.aws.memory import Recheck
+from sentinel.cloudtrail import Sighting
+from sentinel.finding import Cause, Severity, Verdict
+from sentinel.gap import Gap
+from sentinel.judge import CannotRead, judge
+from sentinel.life import Change
+from sentinel.policy import Policy
+from sentinel.record import Record, Skip, Unreadable
+from sentinel.rule import Rule
+from sentinel.subject import Activity, Identity, Resource, Subject
+
+STALE_AFTER = timedelta(seconds=2)
+BACKOFF = (2, 5, 15, 45)
+"""Seconds after which a read that is older than the event is tried again."""
+
+
+class RulesFailed(ExceptionGroup):
+    """Some rules raised; the others were judged and their verdicts stored."""
+
+
+@dataclass
+class Tally:
+    """What became of what was delivered: delivered = judged + rechecked + skipped + failed."""
+
+    delivered: int = 0
+    judged: int = 0
+    rechecked: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    failed: int = 0
+    changes: list[Change] = field(default_factory=list)
+
+
+class Evaluation:
+    """Judges events and rechecks with the live world."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self.world = LiveWorld(edge)
+        self.tally = Tally()
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._edge.policy_copy.current()
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Judge one EventBridge event, or do one recheck.
+
+        Raises RulesFailed when a rule broke, and whatever AWS raised when a write failed: the record is
+        then delivered again.
+        """
+        self.tally.delivered += 1
+        if "recheck" in event:
+            self._recheck(event["recheck"])
+            self.tally.rechecked += 1
+            return
+        try:
+            found = cloudtrail.opened(event)
+            self._check_member(found)
+            if not cloudtrail.is_watched(found):
+                raise Unreadable(Skip.UNWATCHED, f"{found.source} {found.name}")
+            seen = cloudtrail.sightings(found)
+        except Unreadable as error:
+            self._skip(event, error)
+            return
+        for sighting in seen:
+            self._judge(sighting, found)
+        self.tally.judged += 1
+
+    def activities(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Judge many activities: all are stored first, then each group is judged by its last one."""
+        groups: dict[tuple[str, str, str, str], tuple[Sighting, Record]] = {}
+        kept: list[Activity] = []
+        for event in events:
+            self.tally.delivered += 1
+            try:
+                found = cloudtrail.opened(event)
+                self._check_member(found)
+                seen = cloudtrail.sightings(found)
+            except Unreadable as error:
+                self._skip(event, error)
+                continue
+            for sighting in seen:
+                if isinstance(sighting.subject, Activity):
+                    kept.append(sighting.subject)
+                    groups[_group(sighting, found)] = (sighting, found)
+            self.tally.judged += 1
+        self._edge.memory.keep(kept)
+        for sighting, found in groups.values():
+            self._judge(sighting, found)
+
+    def finish(self) -> None:
+        """Tell what could not be read, and close the gaps of what could. Call it once per batch."""
+        for where, reason in self.world.refused.items():
+            now = clock.now()
+            self._edge.store.meet(
+                Gap(
+                    partition=where.partition,
+                    account=where.account,
+                    region=where.region,
+                    kind=where.kind,
+                    cause=where.operation,
+                    opened_at=now,
+                    changed_at=now,
+                    reason=reason,
+                )
+            )
+        for where in self.world.succeeded:
+            at = (where.partition, where.account, where.region, where.kind, where.operation)
+            self._edge.store.cure_at(*at)
+        self.world.refused.clear()
+        self.world.succeeded.clear()
+
+    def fresh(
+        self,
+        kind: type[Resource],
+        identity: Identity,
+        resource: Resource | None,
+        started: datetime,
+        rules: Sequence[Rule] | None = None,
+        cause: Cause | None = None,
+    ) -> list[Verdict]:
+        """Judge a resource that was just read, or found gone, with all rules of its kind.
+
+        A look at which nothing worse than MEDIUM was found, by every rule, moves the baseline.
+        """
+        chosen = self._enabled(catalog.rules_for(kind)) if rules is None else rules
+        verdicts = []
+        failures = []
+        for rule in chosen:
+            if resource is None:
+                verdict = Verdict(rule.id, identity, started, from_read=True, gone=True)
+            else:
+                try:
+                    verdict = self._judged(rule, resource, started, True, cause or Cause())
+                except Exception as error:  # noqa: BLE001 - every other rule is judged, then it is raised
+                    failures.append(_named(error, rule, identity))
+                    continue
+            verdicts.append(verdict)
+            self.record([verdict])
+        if failures:
+            raise RulesFailed(f"rules failed on {identity.key}", failures)
+        if resource is not None and rules is None and _is_good(verdicts):
+            self._edge.memory.accept(resource, started)
+        return verdicts
+
+    def _check_member(self, found: Record) -> None:
+        if not self.policy.admits(found.account, found.region):
+            raise Unreadable(Skip.NOT_A_MEMBER, f"{found.account} {found.region}")
+
+    def _skip(self, event: Mapping[str, Any], error: Unreadable) -> None:
+        """Count what is passed over; a forgery or a stranger is told as a gap."""
+        self.tally.skipped[error.skip.value] += 1
+        if error.skip not in (Skip.INCONSISTENT, Skip.NOT_A_MEMBER):
+            return
+        now = clock.now()
+        account = str(event.get("account", ""))[:12]
+        region = str(event.get("region", ""))[:32]
+        self._edge.store.meet(
+            Gap(
+                partition="aws",
+                account=account,
+                region=region,
+                kind="event",
+                cause=error.skip.name.lower(),
+                opened_at=now,
+                changed_at=now,
+                reason=error.detail[:500],
+            )
+        )
+
+    def _judge(self, sighting: Sighting, found: Record) -> None:
+        failures = []
+        cause = cloudtrail.cause(found)
+        if isinstance(sighting.subject, Activity):
+            self._edge.memory.keep([sighting.subject])
+        for rule in self._enabled(catalog.rules_for(sighting.kind)):
+            try:
+                self.record([self._verdict(rule, sighting, found, cause)])
+            except Exception as error:  # noqa: BLE001 - every other rule is judged, then it is raised
+                failures.append(_named(error, rule, sighting.identity))
+        if issubclass(sighting.kind, Resource):
+            self.schedule(sighting.kind, sighting.identity, found.time)
+        if failures:
+            raise RulesFailed(f"rules failed on {sighting.identity.key}", failures)
+
+    def _verdict(self, rule: Rule, sighting: Sighting, found: Record, cause: Cause) -> Verdict:
+        if sighting.subject is None:
+            return Verdict(rule.id, sighting.identity, found.time, gone=True, cause=cause)
+        return self._judged(rule, sighting.subject, found.time, False, cause)
+
+    def _judged(
+        self, rule: Rule, subject: Subject, as_of: datetime, from_read: bool, cause: Cause
+    ) -> Verdict:
+        settings = self.policy.settings_for(rule)
+        return judge(
+            rule, subject, self.world, settings, as_of=as_of, from_read=from_read, cause=cause
+        )
+
+    def record(self, verdicts: Sequence[Verdict]) -> None:
+        """Store verdicts, and keep what they changed in the tally."""
+        for verdict in verdicts:
+            self.tally.changes += self._edge.store.record(verdict, self.policy.exemption)
+
+    def _enabled(self, rules: Sequence[Rule]) -> list[Rule]:
+        return [rule for rule in rules if rule.id not in self.policy.disabled]
+
+    def schedule(self, kind: type[Resource], identity: Identity, after: datetime) -> None:
+        """Have a resource read live a little later, once for all events until then."""
+        delay = self._edge.settings.seconds("RECHECK_DELAY_SECONDS")
+        due = clock.now() + timedelta(seconds=delay)
+        recheck = Recheck(kind.kind, identity, after, due)
+        if self._edge.memory.schedule(recheck):
+            self.send(recheck, delay)
+
+    def send(self, recheck: Recheck, delay: float) -> None:
+        """Send a recheck's message, then say that it is on its way."""
+        body = {"kind": recheck.kind, "key": recheck.identity.key, "identity": _fields(recheck)}
+        self._edge.client("sqs").send_message(
+            QueueUrl=self._edge.settings.text("RECHECK_QUEUE_URL"),
+            MessageBody=json.dumps({"recheck": body}),
+            DelaySeconds=int(delay),
+        )
+        self._edge.memory.sent(replace(recheck, due=clock.now() + timedelta(seconds=delay)))
+
+    def _recheck(self, asked: Mapping[str, Any]) -> None:
+        recheck = self._edge.memory.recheck(Identity(**asked["identity"]))
+        if recheck is None:
+            return
+        kind = catalog.subjects()[recheck.kind]
+        if not issubclass(kind, Resource):
+            raise TypeError(f"{recheck.kind} is no resource and cannot be read again")
+        started = clock.now()
+        try:
+            resource = self.world.read(kind, recheck.identity)
+        except CannotRead as refused:
+            self._blind(kind, recheck, started, str(refused))
+        else:
+            if resource is not None and _is_stale(resource, recheck):
+                self._again(kind, recheck, started)
+                return
+            self.fresh(kind, recheck.identity, resource, started)
+        if not self._edge.memory.done(recheck):
+            later = self._edge.memory.recheck(recheck.identity)
+            if later:
+                self.send(later, self._edge.settings.seconds("RECHECK_DELAY_SECONDS"))
+
+    def _again(self, kind: type[Resource], recheck: Recheck, started: datetime) -> None:
+        if recheck.attempts >= len(BACKOFF):
+            since = moment.text(recheck.after)
+            self._blind(
+                kind, recheck, started, f"the read is still older than the event of {since}"
+            )
+            self._edge.memory.done(recheck)
+            return
+        delay = BACKOFF[recheck.attempts]
+        self.send(replace(recheck, attempts=recheck.attempts + 1), delay)
+
+    def _blind(
+        self, kind: type[Resource], recheck: Recheck, started: datetime, reason: str
+    ) -> None:
+        for rule in self._enabled(catalog.rules_for(kind)):
+            self.record([Verdict(rule.id, recheck.identity, started, gap=reason, from_read=True)])
+
+
+def _named(error: Exception, rule: Rule, identity: Identity) -> Exception:
+    error.add_note(f"rule {rule.id} on {identity.key}")
+    return error
+
+
+def _is_good(verdicts: Sequence[Verdict]) -> bool:
+    """Whether a look may become the baseline (design, "Baseline")."""
+    compares = {rule.id for rule in catalog.rules().values() if rule.compares}
+    return all(
+        not v.gap and v.severity < Severity.HIGH and not (v.problems and v.rule in compares)
+        for v in verdicts
+    )
+
+
+def _is_stale(resource: Resource, recheck: Recheck) -> bool:
+    updated = resource.updated_at
+    return updated is not None and updated < recheck.after - STALE_AFTER
+
+
+def _group(sighting: Sighting, found: Record) -> tuple[str, str, str, str]:
+    hour = f"{found.time:%Y-%m-%dT%H}"
+    return sighting.kind.kind, sighting.identity.key, found.actor.principal, hour
+
+
+def _fields(recheck: Recheck) -> dict[str, str]:
+    identity = recheck.identity
+    return {name: getattr(identity, name) for name in Identity.__dataclass_fields__}

@@ -1,0 +1,177 @@
+"""The live world: what rules need, read from AWS with the read role of the watched account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from sentinel.aws import agentcore_reader, clock, iam_reader, trail_reader
+from sentinel.aws.edge import Edge
+from sentinel.aws.reading import Reader, Refused
+from sentinel.judge import CannotRead
+from sentinel.rule import Account
+from sentinel.subject import Activity, Identity, Resource
+from sentinel.subjects import IamPolicy, IamTrust, ResourcePolicy, Trail
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an operation was tried for a kind of subject: what a gap is about."""
+
+    partition: str
+    account: str
+    region: str
+    kind: str
+    operation: str
+
+
+class OwnAccount:
+    """The account around a subject, read when asked."""
+
+    def __init__(self, identity: Identity, buckets: Callable[[], frozenset[str]]) -> None:
+        self._identity, self._buckets = identity, buckets
+
+    @property
+    def id(self) -> str:
+        """The account's id."""
+        return self._identity.account
+
+    def owned_buckets(self) -> frozenset[str]:
+        """The names of the account's buckets, in every Region."""
+        return self._buckets()
+
+
+class LiveWorld:
+    """Reads what rules ask for, and remembers what was refused and what was not.
+
+    *read* maps where an operation succeeded, *refused* where it failed to what AWS said: the makings of
+    gaps and of their cures.
+    """
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self.refused: dict[Place, str] = {}
+        self.succeeded: set[Place] = set()
+
+    def now(self) -> datetime:
+        """The present."""
+        return clock.now()
+
+    def read(self, kind: type[Resource], identity: Identity) -> Resource | None:
+        """The resource as it is now, None when it does not exist."""
+        reader = self._reader(kind, identity)
+        if kind is Trail:
+            return reader.run(lambda: trail_reader.read(reader, identity))
+        if kind is IamPolicy:
+            return reader.run(lambda: iam_reader.read_policy(reader, identity))
+        if kind is IamTrust:
+            return reader.run(lambda: iam_reader.read_trust(reader, identity))
+        if kind is ResourcePolicy:
+            return reader.run(lambda: agentcore_reader.read_policy(reader, identity))
+        return reader.run(lambda: agentcore_reader.read(reader, kind, identity))
+
+    def lookup(self, kind: type[Resource], key: str, beside: Identity) -> Resource | None:
+        """Another resource by its ARN."""
+        if kind is ResourcePolicy:
+            return self.read(kind, ResourcePolicy.guarding(key))
+        found = agentcore_reader.identity(kind, key)
+        if found is None:
+            raise CannotRead(kind.kind, f"{key} does not name one")
+        return self.read(kind, found)
+
+    def each(self, kind: type[Resource], beside: Identity) -> Sequence[Resource]:
+        """The children of a resource; all trails beside one; the policies of a role."""
+        reader = self._reader(kind, beside)
+        if kind is Trail:
+            return reader.run(lambda: list(trail_reader.listed(reader, shadows=True)))
+        if kind is IamPolicy:
+            return reader.run(lambda: list(iam_reader.policies_of_role(reader, beside)))
+        return reader.run(lambda: list(agentcore_reader.children(reader, kind, beside)))
+
+    def listed(self, kind: type[Resource], place: Identity) -> Iterator[Resource | Unread]:
+        """Every resource of a kind in an account and Region, each as it is now.
+
+        A resource that is listed and cannot be read comes as `Unread`. Raises CannotRead when the list
+        itself cannot be had.
+        """
+        reader = self._reader(kind, place)
+        if kind is Trail:
+            yield from reader.run(lambda: list(trail_reader.listed(reader, shadows=False)))
+        elif kind is IamPolicy:
+            yield from reader.run(lambda: list(iam_reader.policies(reader)))
+        elif kind is IamTrust:
+            yield from reader.run(lambda: list(iam_reader.trusts(reader)))
+        else:
+            for identity in reader.run(lambda: list(agentcore_reader.listed(reader, kind))):
+                yield from self._each_read(kind, identity)
+
+    def _each_read(self, kind: type[Resource], identity: Identity) -> Iterator[Resource | Unread]:
+        try:
+            found = self.read(kind, identity)
+        except CannotRead as refused:
+            yield Unread(identity, str(refused))
+            return
+        if found is not None:
+            yield found
+
+    def before(self, kind: type[Resource], identity: Identity) -> Resource | None:
+        """The baseline; without one the former version, where AWS keeps versions."""
+        kept = self._edge.memory.baseline(kind, identity)
+        if kept is not None or kind.reading is None or not kind.reading.version:
+            return kept
+        reader = self._reader(kind, identity)
+        return reader.run(lambda: agentcore_reader.former(reader, kind, identity))
+
+    def earlier(self, kind: type[Activity], like: Activity, span: timedelta) -> Sequence[Activity]:
+        """Past activities on the same subject, from the memory."""
+        return self._edge.memory.earlier(kind, like, span)
+
+    def account(self, identity: Identity) -> Account:
+        """The account around a subject."""
+        reader = self._reader(Resource, identity)
+        return OwnAccount(identity, lambda: reader.run(lambda: agentcore_reader.buckets(reader)))
+
+    def _reader(self, kind: type[Resource], identity: Identity) -> _Accounted:
+        name = getattr(kind, "kind", "bucket")
+        return _Accounted(self._edge, identity, name, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A resource that is there and could not be read, and why."""
+
+    identity: Identity
+    reason: str
+
+
+class _Accounted(Reader):
+    """A reader that tells its world how each operation went."""
+
+    def __init__(self, edge: Edge, place: Identity, kind: str, world: LiveWorld) -> None:
+        super().__init__(
+            lambda service: edge.reader(service, place.partition, place.account, place.region),
+            place,
+        )
+        self._kind, self._world = kind, world
+
+    def _where(self, operation: str) -> Place:
+        place = self.place
+        return Place(place.partition, place.account, place.region, self._kind, operation)
+
+    def went(self, operation: str) -> None:
+        self._world.succeeded.add(self._where(operation))
+
+    def run(self, reading: Callable[[], T]) -> T:
+        """Run a reading; what AWS refused is remembered and raised as CannotRead."""
+        try:
+            return reading()
+        except Refused as refused:
+            where = self._where(refused.operation)
+            self._world.refused[where] = refused.code
+            self._world.succeeded.discard(where)
+            place = f"in {self.place.account} {self.place.region}"
+            raise CannotRead(refused.operation, f"{refused.code} {place}") from None

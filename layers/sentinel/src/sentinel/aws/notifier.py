@@ -1,0 +1,163 @@
+"""Notifying: each change is told in Slack and by mail, in order, and marked after it was.
+
+A crash between telling and marking tells it again, with the same id; nothing else does. Where a bot
+may look into its channel, it finds the message that it posted before it died.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from functools import cached_property
+
+from botocore.exceptions import ClientError
+
+from sentinel import moment
+from sentinel.aws import clock, mail, rows
+from sentinel.aws.edge import Edge
+from sentinel.aws.rows import Item
+from sentinel.aws.slack import Posted, SlackBot, SlackError, SlackRefused, SlackWebhook
+from sentinel.finding import Severity
+from sentinel.gap import Gap
+from sentinel.life import Move
+from sentinel.mail_message import Sender, mail_message
+from sentinel.notice import Notice
+from sentinel.slack_message import slack_message, slack_reply
+from sentinel.telling import notice_of_finding, notice_of_gap
+
+LEASE_SECONDS = 60
+MESSAGES_A_MINUTE = 5
+
+
+class Untold(RuntimeError):
+    """A change could not be told now: it stays in the outbox and is tried again."""
+
+
+class Notifier:
+    """Tells changes on the channels that are configured."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    def tell(self, identifier: str) -> int:
+        """Tell everything of a finding or gap that is untold, oldest first; how many effects.
+
+        Raises Untold when a channel could not take it. The other channel is told all the same.
+        """
+        told, failed = 0, []
+        for mark, channel in (("told_slack", self._slack_one), ("told_mail", self._mail_one)):
+            for row in self._edge.store.changes(identifier):
+                if mark in row:
+                    continue
+                key = {"pk": row["pk"], "sk": row["sk"]}
+                if not self._edge.store.lease(key, mark, LEASE_SECONDS):
+                    break
+                try:
+                    value = channel(row)
+                except (SlackError, ClientError) as error:
+                    self._edge.store.release(key, mark)
+                    failed.append(str(error))
+                    break
+                if value is None:
+                    self._edge.store.release(key, mark)
+                    break
+                self._edge.store.mark(key, mark, value)
+                told += 1
+        if failed:
+            raise Untold("; ".join(failed))
+        return told
+
+    def notice(self, row: Item) -> Notice:
+        """The words for a row of the outbox."""
+        head, fields = rows.head_from(row), rows.plain(row)
+        move, policy = Move(fields["move"]), self._edge.policy_copy.current()
+        if isinstance(head, Gap):
+            return notice_of_gap(move, head, fields["id"], policy)
+        return notice_of_finding(move, head, fields["id"], policy)
+
+    @cached_property
+    def slack(self) -> SlackBot | SlackWebhook | None:
+        """The bot, the incoming webhook, or None when the team uses no Slack."""
+        settings = self._edge.settings
+        name = settings.optional("SLACK_SECRET_PARAMETER")
+        if not name:
+            return None
+        answer = self._edge.client("ssm").get_parameter(Name=name, WithDecryption=True)
+        secret = answer["Parameter"]["Value"]
+        if secret.startswith(("https://", "http://")):
+            return SlackWebhook(secret)
+        return SlackBot(settings.text("SLACK_API_URL"), settings.text("SLACK_CHANNEL"), secret)
+
+    def _slack_one(self, row: Item) -> str | None:
+        """Tell one change in Slack; None leaves it to a digest."""
+        slack, notice = self.slack, self.notice(row)
+        if slack is None:
+            return "off"
+        if isinstance(slack, SlackWebhook):
+            if not notice.telling.alone:
+                return "nobody: a webhook cannot edit"
+            if not self._room(notice):
+                return None
+            slack.post(slack_message(notice))
+            return moment.text(clock.now())
+        posted = self._posted(notice.fingerprint)
+        if posted is None:
+            return self._post(slack, notice, tried=_tried(row))
+        self._edit(slack, posted, notice, tried=_tried(row))
+        return moment.text(clock.now())
+
+    def _post(self, slack: SlackBot, notice: Notice, *, tried: bool) -> str | None:
+        if not notice.telling.first:
+            return "nobody: it was never told"
+        if not self._room(notice):
+            return None
+        posted = slack.find(notice.id) if tried else None
+        posted = posted or slack.post(slack_message(notice))
+        where = json.dumps({"channel": posted.channel, "ts": posted.ts})
+        self._edge.store.remember(notice.fingerprint, "slack", where)
+        return moment.text(clock.now())
+
+    def _edit(self, slack: SlackBot, posted: Posted, notice: Notice, *, tried: bool) -> None:
+        """Edit the message; reply in its thread where a person must look again, or an edit is refused."""
+        refused = False
+        try:
+            slack.update(posted, slack_message(notice))
+        except SlackRefused:
+            refused = True
+        if refused or notice.telling.reply:
+            broadcast = notice.severity == Severity.CRITICAL.name and notice.telling.reply
+            if not (tried and slack.find(notice.id, thread=posted)):
+                slack.reply(posted, slack_reply(notice), broadcast=broadcast)
+
+    def _posted(self, identifier: str) -> Posted | None:
+        kept = self._edge.store.remembered(identifier, "slack")
+        return Posted(**json.loads(kept)) if kept else None
+
+    def _room(self, notice: Notice) -> bool:
+        """Whether a message of its own fits into this minute; what is CRITICAL always does."""
+        if notice.severity == Severity.CRITICAL.name and not notice.is_gap:
+            return True
+        now = clock.now()
+        minute = f"rate#slack#{now:%Y-%m-%dT%H:%M}"
+        count = self._edge.memory.count(minute, notice.id, now + timedelta(hours=1))
+        return count <= MESSAGES_A_MINUTE
+
+    def _mail_one(self, row: Item) -> str | None:
+        topic = self._edge.settings.optional("MAIL_TOPIC_ARN")
+        notice = self.notice(row)
+        if not topic:
+            return "off"
+        if not notice.telling.alone or not notice.telling.first:
+            return "nobody: mail cannot be edited"
+        message = mail_message(notice, self.sender)
+        return mail.publish(topic, message.subject, message.body, self._edge.client("sns"))
+
+    @cached_property
+    def sender(self) -> Sender:
+        """Who signs the mails: this account."""
+        return Sender(account=self._edge.settings.text("HUB_ACCOUNT_ID"))
+
+
+def _tried(row: Item) -> bool:
+    """Whether somebody took the row before and did not mark it: it may have been told."""
+    return "lease_told_slack" in row

@@ -1,0 +1,58 @@
+"""The policy at run time: the records bucket's copy, read again by its ETag at most once a minute."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from sentinel.aws import clock
+from sentinel.policy import Policy, PolicyError, parse
+
+KEY = "policy/current.json"
+EVERY = timedelta(minutes=1)
+
+
+class PolicyCopy:
+    """The last good policy and its version; without a copy the packaged defaults."""
+
+    def __init__(self, s3: Any, bucket: str) -> None:
+        self._s3, self._bucket = s3, bucket
+        self._policy, self._etag = Policy(), ""
+        self._looked: datetime | None = None
+        self.problem = ""
+
+    @property
+    def version(self) -> str:
+        """Which copy is used: its ETag, or ``defaults``."""
+        return self._etag.strip('"') or "defaults"
+
+    def current(self) -> Policy:
+        """The policy to use now. A copy that cannot be read or used keeps the last good one.
+
+        Why it cannot is in `problem`, which the caller tells as a gap.
+        """
+        now = clock.now()
+        if self._looked is None or now - self._looked >= EVERY:
+            self._looked = now
+            self._look()
+        return self._policy
+
+    def _look(self) -> None:
+        request = {"IfNoneMatch": self._etag} if self._etag else {}
+        try:
+            answer = self._s3.get_object(Bucket=self._bucket, Key=KEY, **request)
+        except self._s3.exceptions.ClientError as error:
+            code = error.response["Error"]["Code"]
+            absent = code in ("NoSuchKey", "404")
+            unchanged = code in ("304", "NotModified")
+            if absent:
+                self._policy, self._etag = Policy(), ""
+            self.problem = "" if absent or unchanged else f"GetObject: {code}"
+            return
+        try:
+            self._policy = parse(json.loads(answer["Body"].read()))
+        except (ValueError, PolicyError) as error:
+            self.problem = f"the policy copy cannot be used: {error}"
+            return
+        self._etag, self.problem = answer["ETag"], ""

@@ -1,0 +1,172 @@
+"""Sweeping: everything that exists is read and judged, slice by slice, and what is gone is closed.
+
+A slice that fails is a gap. A sweep that runs out of time says what is unfinished and goes on there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from sentinel import catalog, moment
+from sentinel.aws import clock
+from sentinel.aws.edge import Edge
+from sentinel.aws.evaluation import Evaluation
+from sentinel.aws.live import Unread
+from sentinel.finding import Verdict
+from sentinel.judge import CannotRead
+from sentinel.life import Finding, Status
+from sentinel.rule import Rule
+from sentinel.subject import Identity, Resource
+from sentinel.sweep import Request, Slice, Summary
+
+KEPT = timedelta(days=14)
+LEASE = timedelta(minutes=15)
+
+
+class Busy(RuntimeError):
+    """Another sweep is running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One sweep: its name, what was asked, and the slices that are done."""
+
+    name: str
+    request: Request
+    done: frozenset[str]
+
+
+class Sweeper:
+    """Walks the slices of a sweep with the hub's rights."""
+
+    def __init__(self, edge: Edge, holder: str) -> None:
+        self._edge, self._holder = edge, holder
+        self._evaluation = Evaluation(edge)
+        self.summary = Summary()
+
+    def sweep(self, asked: Mapping[str, Any], enough_time: Callable[[], bool]) -> dict[str, Any]:
+        """Walk what is asked for, or go on with ``{"resume": name}``; the answer is the summary.
+
+        Raises BadRequest, and Busy while another sweep holds the lease.
+        """
+        now = clock.now()
+        if not self._edge.memory.take("sweep", self._holder, now + LEASE, now):
+            raise Busy("another sweep is running; it gives its lease back within 15 minutes")
+        try:
+            running = self._started(asked)
+            return self._walk(running, enough_time)
+        finally:
+            self._edge.memory.give_back("sweep", self._holder)
+
+    def _started(self, asked: Mapping[str, Any]) -> Sweep:
+        name = asked.get("resume")
+        if isinstance(name, str) and name:
+            kept = self._edge.memory.notes(f"sweep#{name}")
+            request = Request.parse(json.loads(kept.get("request", "{}")))
+            return Sweep(name, request, frozenset(kept))
+        request = Request.parse(asked)
+        name = f"{moment.text(clock.now())}-{self._holder[:8]}"
+        self._note(name, "request", json.dumps(asdict(request)))
+        return Sweep(name, request, frozenset())
+
+    def _walk(self, running: Sweep, enough_time: Callable[[], bool]) -> dict[str, Any]:
+        policy = self._edge.policy_copy.current()
+        regions = self._edge.settings.text("SWEEP_REGIONS").split(",")
+        account = self._edge.settings.text("HUB_ACCOUNT_ID")
+        slices = running.request.slices(policy, account, regions)
+        waiting = [one for one in slices if one.name not in running.done]
+        rules = [r for r in running.request.chosen_rules() if r.id not in policy.disabled]
+        while waiting and enough_time():
+            one = waiting.pop(0)
+            self.one_slice(one, None if not running.request.rules else rules)
+            self._note(running.name, one.name, moment.text(clock.now()))
+        unfinished = [one.name for one in waiting]
+        state = {
+            "sweep": running.name,
+            "unfinished": unfinished,
+            "last": moment.text(clock.now()),
+        }
+        self._edge.memory.put_note("sweep", "current", json.dumps(state))
+        return {"sweep": running.name, "unfinished": unfinished, **asdict(self.summary)}
+
+    def one_slice(self, one: Slice, rules: Sequence[Rule] | None) -> None:
+        """Judge everything in a slice; close what a completed list no longer has."""
+        kind = catalog.subjects()[one.kind]
+        if not issubclass(kind, Resource):
+            raise TypeError(f"{one.kind} has no state and cannot be swept")
+        chosen = None if rules is None else [r for r in rules if kind in r.subjects]
+        seen: set[str] = set()
+        started = clock.now()
+        try:
+            for found in self._evaluation.world.listed(kind, one.place):
+                self.summary.resources += 1
+                if isinstance(found, Unread):
+                    seen.add(found.identity.key)
+                    self._blind(kind, found.identity, found.reason, chosen)
+                    continue
+                seen.add(found.key)
+                self.summary.judged += 1
+                self._judge(kind, found.identity, found, chosen)
+        except CannotRead as refused:
+            self.summary.gaps.append(f"{one.name}: {refused}")
+        else:
+            self._absent(kind, one, seen, started, chosen)
+        self.summary.slices += 1
+        self._evaluation.finish()
+
+    def _judge(
+        self,
+        kind: type[Resource],
+        identity: Identity,
+        resource: Resource | None,
+        rules: Sequence[Rule] | None,
+    ) -> None:
+        started = clock.now()
+        self.summary.add(self._evaluation.fresh(kind, identity, resource, started, rules))
+
+    def _blind(
+        self, kind: type[Resource], identity: Identity, why: str, rules: Sequence[Rule] | None
+    ) -> None:
+        self.summary.unread += 1
+        chosen = catalog.rules_for(kind) if rules is None else rules
+        verdicts = [
+            Verdict(rule.id, identity, clock.now(), gap=why, from_read=True) for rule in chosen
+        ]
+        self._evaluation.record(verdicts)
+        self.summary.add(verdicts)
+
+    def _absent(
+        self,
+        kind: type[Resource],
+        one: Slice,
+        seen: set[str],
+        started: Any,
+        rules: Sequence[Rule] | None,
+    ) -> None:
+        """What has findings and was not listed is gone, or is read where absence cures nothing."""
+        missing = {
+            found.subject
+            for status in (Status.OPEN, Status.SUPPRESSED)
+            for found in self._edge.store.by_status(status)
+            if isinstance(found, Finding)
+            and (found.subject.account, found.subject.region, found.subject.kind)
+            == (one.account, one.region, one.kind)
+            and found.subject.key not in seen
+            and found.as_of < started
+        }
+        for identity in sorted(missing, key=lambda subject: subject.key):
+            self.summary.gone += 1
+            try:
+                resource = self._evaluation.world.read(kind, identity)
+            except CannotRead:
+                if "/event/" not in identity.key:
+                    continue
+                resource = None
+            self._judge(kind, identity, resource, rules)
+
+    def _note(self, name: str, key: str, body: str) -> None:
+        self._edge.memory.put_note(f"sweep#{name}", key, body, clock.now() + KEPT)

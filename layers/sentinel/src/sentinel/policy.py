@@ -1,0 +1,190 @@
+"""The team's policy: members, lists, settings, modes and exemptions, as ``policy.yaml`` holds them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from sentinel import catalog
+from sentinel.matching import any_matches
+from sentinel.rule import Rule
+from sentinel.subject import Identity
+
+AccountId = Annotated[str, Field(pattern=r"^\d{12}$")]
+
+
+class Mode(StrEnum):
+    """How far the sentinel goes with a finding of a rule."""
+
+    OFF = "off"
+    SHADOW = "shadow"
+    APPROVE = "approve"
+    AUTO = "auto"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+class Member(_Section):
+    """An account that is watched, and in which Regions; no Region means all."""
+
+    account: AccountId
+    alias: str = ""
+    regions: tuple[str, ...] = ()
+
+
+class Lists(_Section):
+    """Who and what the team trusts; patterns of ARNs, names or hosts with ``*`` and ``?``.
+
+    An empty list silences nobody.
+    """
+
+    trusted_accounts: frozenset[AccountId] = frozenset()
+    trusted_buckets: frozenset[str] = frozenset()
+    issuers: frozenset[str] = frozenset()
+    destinations: frozenset[str] = frozenset()
+    deployers: frozenset[str] = frozenset()
+    shell_users: frozenset[str] = frozenset()
+    approvers: frozenset[str] = frozenset()
+    agents: frozenset[str] = frozenset()
+
+
+class Modes(_Section):
+    """The mode of every rule, and of those that differ."""
+
+    default: Mode = Mode.SHADOW
+    rules: Mapping[str, Mode] = {}
+
+
+class Exemption(_Section):
+    """A reviewed permission to violate a rule, with an owner, a reason and an end.
+
+    *resource* is a pattern of the resource's ARN, key or name.
+    """
+
+    rule: str
+    resource: str = Field(min_length=1)
+    account: AccountId | None = None
+    owner: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+    expires: datetime
+
+    def covers(self, rule: str, subject: Identity, now: datetime) -> bool:
+        """Whether the exemption is valid *now* for a rule and a subject."""
+        return (
+            self.rule == rule
+            and now < self.ends
+            and self.account in (None, subject.account)
+            and any(any_matches((self.resource,), text) for text in (subject.key, subject.name))
+        )
+
+    @property
+    def ends(self) -> datetime:
+        """The end as an aware time; a date without zone is UTC."""
+        return self.expires.replace(tzinfo=self.expires.tzinfo or UTC)
+
+
+class Policy(_Section):
+    """Everything that a team decides. The default has no exemption and only shadows."""
+
+    version: int = Field(default=1, ge=1, le=1)
+    members: tuple[Member, ...] = ()
+    lists: Lists = Lists()
+    settings: Mapping[str, Mapping[str, Any]] = {}
+    modes: Modes = Modes()
+    disabled: frozenset[str] = frozenset()
+    exemptions: tuple[Exemption, ...] = ()
+
+    def admits(self, account: str, region: str) -> bool:
+        """Whether an account and Region are watched. Without members every one is."""
+        return not self.members or any(
+            member.account == account and (not member.regions or region in member.regions)
+            for member in self.members
+        )
+
+    def alias(self, account: str) -> str:
+        """The team's name for an account, or nothing."""
+        return next((m.alias for m in self.members if m.account == account), "")
+
+    def exemption(self, rule: str, subject: Identity, now: datetime) -> Exemption | None:
+        """The exemption that covers a finding now; the one that lasts longest."""
+        covering = [e for e in self.exemptions if e.covers(rule, subject, now)]
+        return max(covering, key=lambda e: e.ends, default=None)
+
+    def settings_for(self, rule: Rule) -> dict[str, Any]:
+        """The settings of a rule: the team's, else the list of the same name, else the default."""
+        chosen: dict[str, Any] = {}
+        for name, setting in rule.settings.items():
+            if name in self.settings.get(rule.id, {}):
+                adapter = TypeAdapter(setting.type)
+                chosen[name] = adapter.validate_python(self.settings[rule.id][name])
+            elif name in Lists.model_fields:
+                chosen[name] = getattr(self.lists, name)
+        return chosen
+
+    def document(self) -> str:
+        """The policy as the JSON that functions read; the same policy gives the same text."""
+        return json.dumps(_sorted(self.model_dump(mode="json")), sort_keys=True)
+
+
+class PolicyError(ValueError):
+    """A policy that cannot be used; *problems* says where, what was expected, and what to do."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def parse(document: object) -> Policy:
+    """Read a policy document and check it against the catalog. Raises PolicyError with all problems."""
+    if not isinstance(document, Mapping):
+        raise PolicyError(("policy: expected a mapping with members, lists, settings, exemptions",))
+    try:
+        policy = Policy.model_validate(document)
+    except ValidationError as error:
+        raise PolicyError(
+            tuple(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
+        ) from None
+    problems = tuple(_against_catalog(policy))
+    if problems:
+        raise PolicyError(problems)
+    return policy
+
+
+def _against_catalog(policy: Policy) -> Iterator[str]:
+    rules = catalog.rules()
+    named = [
+        *(("modes.rules", rule) for rule in policy.modes.rules),
+        *(("settings", rule) for rule in policy.settings),
+        *(("disabled", rule) for rule in policy.disabled),
+        *((f"exemptions.{i}.rule", e.rule) for i, e in enumerate(policy.exemptions)),
+    ]
+    for place, rule in named:
+        if rule not in rules:
+            yield f"{place}: there is no rule {rule!r}; `sentinel rules` lists them"
+    for rule, settings in policy.settings.items():
+        for name, value in settings.items() if rule in rules else ():
+            setting = rules[rule].settings.get(name)
+            if setting is None:
+                known = ", ".join(rules[rule].settings) or "none"
+                yield f"settings.{rule}: no setting {name!r}; it has {known}"
+                continue
+            try:
+                TypeAdapter(setting.type).validate_python(value)
+            except ValidationError as error:
+                yield f"settings.{rule}.{name}: {error.errors()[0]['msg']}"
+
+
+def _sorted(value: Any) -> Any:
+    """Sets come out of pydantic in any order; the document must not depend on it."""
+    if isinstance(value, dict):
+        return {key: _sorted(inner) for key, inner in value.items()}
+    if isinstance(value, list) and all(isinstance(element, str) for element in value):
+        return sorted(value)
+    return [_sorted(element) for element in value] if isinstance(value, list) else value

@@ -1,0 +1,125 @@
+"""From a finding or a gap, as it was at a change, to the notice that people get."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sentinel import catalog
+from sentinel.finding import EvidenceLine as Line
+from sentinel.finding import Problem
+from sentinel.gap import Gap
+from sentinel.life import Finding, Move
+from sentinel.notice import Actor, EvidenceLine, Notice, State, shown
+from sentinel.policy import Policy
+from sentinel.record import Actor as Caller
+
+STATE_OF = {
+    Move.OPENED: State.OPEN,
+    Move.REOPENED: State.REOPENED,
+    Move.CHANGED: State.CHANGED,
+    Move.SUPPRESSED: State.SUPPRESSED,
+    Move.RESOLVED: State.RESOLVED,
+}
+CURES = {
+    "event": "Events that contradict themselves, or come from accounts and Regions that the policy does"
+    " not name, are not judged. Find out who sent them; add the account to policy.yaml if it is yours.",
+}
+
+
+def notice_of_finding(move: Move, finding: Finding, change_id: str, policy: Policy) -> Notice:
+    """What people are told of a change of a finding."""
+    sections = _sections(finding.rule)
+    cause, subject = finding.cause, finding.subject
+    return Notice(
+        id=change_id,
+        fingerprint=finding.fingerprint,
+        rule=finding.rule,
+        title=sections.get("title", finding.rule),
+        severity=finding.severity.name,
+        state=STATE_OF[move],
+        what=_what(finding.problem),
+        so_what=sections.get("Risk", ""),
+        fix=sections.get("Fix", ""),
+        account=subject.account,
+        account_alias=policy.alias(subject.account),
+        region=subject.region,
+        partition=subject.partition,
+        resource=subject.key,
+        resource_name=subject.name,
+        opened_at=finding.opened_at,
+        closed_at=finding.closed_at,
+        actor=_actor(cause.actor) if cause.event_id else None,
+        event_name=cause.event_name or None,
+        event_id=cause.event_id or None,
+        event_category=_category(cause.category),
+        event_time=cause.event_time,
+        evidence=tuple(EvidenceLine(e.path, e.value, e.before) for e in finding.problem.evidence),
+        unread=finding.unread,
+        count=finding.problem.count,
+        episode=finding.episode,
+        exemption=_exemption(finding),
+    )
+
+
+def notice_of_gap(move: Move, gap: Gap, change_id: str, policy: Policy) -> Notice:
+    """What people are told of a change of a gap."""
+    closed = move is Move.RESOLVED
+    cure = CURES.get(gap.kind, f"Grant the read role of the account the right to {gap.cause}.")
+    what = f"{gap.cause} on {gap.kind}: {gap.reason}"
+    return Notice(
+        id=change_id,
+        fingerprint=gap.id,
+        rule=f"{gap.kind} {gap.cause}",
+        title=f"{gap.kind} cannot be read" if gap.kind != "event" else "Events were not judged",
+        severity="INFORMATIONAL",
+        state=State.GAP_CLOSED if closed else State.GAP_OPENED,
+        what=what,
+        so_what="Until then rules on it cannot be judged; findings that are open stay open.",
+        fix=cure,
+        account=gap.account,
+        account_alias=policy.alias(gap.account),
+        region=gap.region,
+        partition=gap.partition,
+        resource=f"{gap.account} {gap.region} {gap.kind}",
+        resource_name=f"{gap.kind} {gap.cause}",
+        opened_at=gap.opened_at,
+        closed_at=gap.closed_at,
+        gap=what,
+        episode=gap.episode,
+    )
+
+
+def _sections(rule: str) -> dict[str, str]:
+    """A rule that this version no longer has is still told, by its name."""
+    found = catalog.rules().get(rule)
+    return dict(found.sections) if found else {}
+
+
+def _what(problem: Problem) -> str:
+    return "; ".join(_line(line) for line in problem.evidence[:3])
+
+
+def _line(line: Line) -> str:
+    before = f", was `{shown(line.before)}`" if line.before is not None else ""
+    return f"`{line.path}` is `{shown(line.value)}`{before}"
+
+
+def _actor(caller: Caller) -> Actor:
+    return Actor(
+        arn=caller.arn,
+        name=caller.name,
+        session=caller.session,
+        source_ip=caller.source_ip,
+        user_agent=caller.user_agent,
+    )
+
+
+def _category(text: str) -> Literal["Management", "Data"] | None:
+    if text == "Management":
+        return "Management"
+    return "Data" if text == "Data" else None
+
+
+def _exemption(finding: Finding) -> str | None:
+    held = finding.exemption
+    return f"{held.reason} ({held.owner}, until {held.ends:%Y-%m-%d})" if held else None
