@@ -1,0 +1,78 @@
+"""The page of a rule: what it says, from its docstring, its settings and its pair of events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sentinel import catalog
+from sentinel.rule import Rule
+from sentinel.subject import Activity
+
+SECTIONS = (
+    ("Risk", "Why it matters"),
+    ("Fix", "What to do"),
+    ("Silent", "When it is silent or less severe"),
+    ("Blind", "What it cannot see"),
+)
+
+
+def page(rule: Rule, pair: Path) -> str:
+    """The page in Markdown; *pair* is the folder of its events."""
+    lines = [f"# {rule.id}", "", f"{rule.title}.", ""]
+    kinds = ", ".join(kind.kind for kind in rule.subjects)
+    lines += [f"{rule.severity.name} at most of what it says by itself. Judges: {kinds}.", ""]
+    for section, heading in SECTIONS:
+        if rule.sections.get(section):
+            lines += [f"## {heading}", "", rule.sections[section], ""]
+    lines += ["## How it is seen", "", _seen(rule), ""]
+    if rule.settings:
+        lines += ["## Settings", "", "| setting | default |", "| --- | --- |"]
+        lines += [f"| `{s.name}` | `{_default(s.default)}` |" for s in rule.settings.values()]
+        lines += [""]
+    if rule.crosswalk:
+        lines += ["## Also known as", "", ", ".join(f"`{c}`" for c in rule.crosswalk), ""]
+    violation = pair / "violation.json"
+    if violation.exists():
+        lines += ["## The event that it fires on", "", "```json", _event(violation), "```", ""]
+    return "\n".join(lines)
+
+
+def index(rules: Iterable[Rule]) -> str:
+    """The list of all rules."""
+    lines = ["# The rules", "", "| rule | severity | what is wrong |", "| --- | --- | --- |"]
+    lines += [f"| [{r.id}]({r.id}.md) | {r.severity.name} | {r.title} |" for r in rules]
+    return "\n".join(lines) + "\n"
+
+
+def _seen(rule: Rule) -> str:
+    names = sorted({name for kind in rule.subjects for name in kind.events})
+    ways = "CloudTrail events (" + ", ".join(names) + ")"
+    if all(issubclass(kind, Activity) for kind in rule.subjects):
+        return f"{ways}, which are data events: a trail must select them. No sweep can see a call."
+    baseline = " It compares with a baseline and is silent without one." if rule.compares else ""
+    return f"{ways}, a live read, and the sweep.{baseline}"
+
+
+def _default(value: Any) -> str:
+    return "none" if value in (frozenset(), (), None) else str(value)
+
+
+def _event(path: Path) -> str:
+    """The call itself; of several events the last, which is the violation."""
+    document = json.loads(path.read_text())
+    event = document[-1] if isinstance(document, list) else document
+    detail = event.get("detail", event)
+    shown = {
+        name: detail[name]
+        for name in ("eventSource", "eventName", "requestParameters")
+        if name in detail
+    }
+    return json.dumps(shown, indent=2)
+
+
+def all_rules() -> Iterable[Rule]:
+    """Every rule of the catalog."""
+    return catalog.rules().values()
