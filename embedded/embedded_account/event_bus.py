@@ -1,0 +1,475 @@
+"""Takes events from PutEvents, finds the rules that match, and delivers to their targets.
+
+Buses, rules, targets and policies stay moto's. Matching, permissions, input transformation, retries and
+dead-letter queues are ours ("How EventBridge retries delivering events", "Using dead-letter queues
+to process undelivered events" in the EventBridge User Guide).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from moto.events.exceptions import InvalidEventPatternException, ValidationException
+from moto.events.models import EventPatternParser, EventsBackend, Rule, events_backends
+from moto.events.responses import EventsHandler
+
+from embedded_account.doorway import Repair
+from embedded_account.event_pattern import InvalidPatternError, Pattern, compile_pattern
+from embedded_account.world import EventDelivered, EventFailed, World
+
+SERVICE = "events.amazonaws.com"
+LISTENS_TO_READS = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+MAXIMUM_ATTEMPTS = 185  # "EventBridge retries sending the event for 24 hours and up to 185 times"
+MAXIMUM_AGE_SECONDS = 86_400
+MAXIMUM_REQUEST_BYTES = 262_144  # PutEvents, "The total entry size must be less than 256KB"
+LONGEST_PAUSE_SECONDS = 600.0
+
+_PATH = re.compile(r"\$(?:\.[A-Za-z0-9_-]+|\[\d+\])*")
+_STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]")
+_VARIABLE = re.compile(r'"?<([A-Za-z0-9_.-]+)>"?')
+
+Event = Mapping[str, Any]
+
+
+class TargetFailedError(Exception):
+    """A target did not accept an event. *code* is one of EventBridge's ERROR_CODE values."""
+
+    def __init__(self, code: str, message: str, *, retriable: bool = False) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.retriable = retriable
+
+
+class Permissions(Protocol):
+    """Says what EventBridge may do to a target; None means it may, a text says why not."""
+
+    def service_may(
+        self, principal: str, action: str, resource: str, *, source_arn: str
+    ) -> str | None:
+        """Whether *resource*'s own policy lets the service *principal* act for *source_arn*."""
+        ...
+
+    def role_may(
+        self, role_arn: str, action: str, resource: str, *, service: str, source_arn: str | None
+    ) -> str | None:
+        """Whether *service* may assume the role, and the role may do *action* on *resource*."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """How an event gets into each kind of target; each raises LookupError when the target is gone."""
+
+    send_message: Callable[[str, str, Mapping[str, str]], None]  # ARN, body, attributes
+    invoke_later: Callable[[str, Any], None]  # ARN, event
+    publish: Callable[[str, str], None]  # ARN, message
+    start_execution: Callable[[str, str, str], None]  # ARN, role's ARN, input
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One event on its way to one target: tried *number* times so far, since *started*."""
+
+    rule: Any
+    target: Mapping[str, Any]
+    event: Event
+    forwarded: bool
+    started: datetime
+    number: int = 0
+
+    @property
+    def label(self) -> str:
+        """From where to where."""
+        return f"{self.rule.arn} -> {self.target['Arn']}"
+
+
+class EventBuses:
+    """All event buses of all accounts and Regions."""
+
+    def __init__(self, world: World, permissions: Permissions, targets: Targets) -> None:
+        self._world = world
+        self._permissions = permissions
+        self._targets = targets
+        self.faults: list[Callable[[Attempt], None]] = []
+
+    def put_events(
+        self, account: str, region: str, entries: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, str]]:
+        """Accept what a customer puts; answer an id or an error for each entry, as PutEvents does."""
+        if len(entries) > 10:
+            raise ValidationException("PutEvents takes at most 10 entries")
+        if sum(_entry_bytes(entry) for entry in entries) > MAXIMUM_REQUEST_BYTES:
+            raise ValidationException("Total size of the entries in the request is over the limit.")
+        return [self._put_event(account, region, entry) for entry in entries]
+
+    def _put_event(self, account: str, region: str, entry: Mapping[str, Any]) -> dict[str, str]:
+        error = _entry_error(entry)
+        if error is not None:
+            return error
+        name = entry.get("EventBusName") or "default"
+        if name.startswith("arn:"):
+            _, _, _, region, account, _ = name.split(":", 5)
+        event = {
+            "version": "0",
+            "id": self._world.new_id(),
+            "detail-type": entry["DetailType"],
+            "source": entry["Source"],
+            "account": account,
+            "time": _event_time(entry.get("Time"), self._world.clock.now()),
+            "region": region,
+            "resources": list(entry.get("Resources") or []),
+            "detail": json.loads(entry["Detail"]),
+        }
+        self.publish(account, region, name.rpartition("/")[2], event)
+        return {"EventId": event["id"]}
+
+    def publish(
+        self, account: str, region: str, bus: str, event: Event, *, forwarded: bool = False
+    ) -> None:
+        """Let *event* arrive on a bus: it waits for delivery to each target of each matching rule.
+
+        AWS services publish here directly. An event on a bus that does not exist is lost, as on AWS.
+        """
+        found = events_backends[account][region].event_buses.get(bus)
+        if found is None:
+            return
+        _archive(events_backends[account][region], found, event)
+        for rule in tuple(found.rules.values()):
+            if not rule.scheduled_expression and _listens(rule, event):
+                self.deliver(rule, event, forwarded=forwarded)
+
+    def hears_reads(self, account: str, region: str) -> bool:
+        """Whether a rule of the default bus wants CloudTrail's read-only management events, too."""
+        rules = events_backends[account][region].event_buses["default"].rules
+        return any(rule.state == LISTENS_TO_READS for rule in tuple(rules.values()))
+
+    def deliver(self, rule: Any, event: Event, *, forwarded: bool = False) -> None:
+        """Put *event* on its way to each target of *rule*."""
+        for target in tuple(rule.targets):
+            if not target["Arn"].endswith(":::"):  # an archive's own rule; see _archive
+                started = self._world.clock.now()
+                self._wait(Attempt(rule, dict(target), event, forwarded, started))
+
+    def _wait(self, attempt: Attempt, delay: float = 0.0) -> None:
+        attempt_once = functools.partial(self._try, attempt)
+        self._world.later("event", attempt.label, attempt_once, delay=delay)
+
+    def _try(self, attempt: Attempt) -> None:
+        try:
+            for fault in tuple(self.faults):
+                fault(attempt)
+            self._hand_over(attempt)
+        except TargetFailedError as failure:
+            self._failed(attempt, failure)
+            return
+        self._world.record(
+            EventDelivered(
+                self._world.clock.now(), attempt.rule.arn, attempt.target["Arn"], attempt.event
+            )
+        )
+
+    def _failed(self, attempt: Attempt, failure: TargetFailedError) -> None:
+        exhausted = _exhausted(attempt, self._world.clock.now())
+        final = not failure.retriable or exhausted is not None
+        self._world.record(
+            EventFailed(
+                self._world.clock.now(),
+                attempt.rule.arn,
+                attempt.target["Arn"],
+                failure.code,
+                failure.message,
+                final,
+            )
+        )
+        if not final:
+            pause = min(2.0**attempt.number, LONGEST_PAUSE_SECONDS)
+            self._wait(replace(attempt, number=attempt.number + 1), pause)
+            return
+        queue = attempt.target.get("DeadLetterConfig", {}).get("Arn")
+        if queue:
+            self._bury(queue, attempt, failure, exhausted)
+
+    def _bury(
+        self, queue: str, attempt: Attempt, failure: TargetFailedError, exhausted: str | None
+    ) -> None:
+        rule_arn = attempt.rule.arn
+        refused = self._permissions.service_may(
+            SERVICE, "sqs:SendMessage", queue, source_arn=rule_arn
+        )
+        attributes = {
+            "RULE_ARN": rule_arn,
+            "TARGET_ARN": attempt.target["Arn"],
+            "ERROR_CODE": failure.code,
+            "ERROR_MESSAGE": failure.message,
+            "RETRY_ATTEMPTS": str(attempt.number),
+        }
+        if exhausted is not None:
+            attributes["EXHAUSTED_RETRY_CONDITION"] = exhausted
+        if refused is None:
+            try:
+                self._targets.send_message(queue, _json(attempt.event), attributes)
+            except LookupError as gone:
+                refused = str(gone)
+        if refused is not None:  # the event is lost, and EventBridge only counts it in a metric
+            lost = EventFailed(
+                self._world.clock.now(), rule_arn, queue, "NO_PERMISSIONS", refused, final=True
+            )
+            self._world.record(lost)
+
+    def _hand_over(self, attempt: Attempt) -> None:
+        arn = attempt.target["Arn"]
+        _, _, service, region, account, resource = arn.split(":", 5)
+        if service == "events" and resource.startswith("event-bus/"):
+            self._forward(attempt, region, account, resource.removeprefix("event-bus/"))
+            return
+        if region != attempt.rule.region_name:
+            raise TargetFailedError(
+                "INVALID_PARAMETER", f"{arn} is in another Region than the rule"
+            )
+        body = target_input(attempt.target, attempt.rule, attempt.event, self._world.clock.now())
+        self._check(attempt, service)
+        try:
+            if service == "sqs":
+                self._targets.send_message(arn, body, {})
+            elif service == "lambda":
+                self._targets.invoke_later(arn, json.loads(body))
+            elif service == "sns":
+                self._targets.publish(arn, body)
+            elif service == "states":
+                self._targets.start_execution(arn, attempt.target["RoleArn"], body)
+            else:
+                raise NotImplementedError(f"the embedded account delivers no events to {arn}")
+        except LookupError as gone:
+            raise TargetFailedError("NO_RESOURCE", str(gone)) from gone
+
+    def _check(self, attempt: Attempt, service: str) -> None:
+        arn, rule_arn = attempt.target["Arn"], attempt.rule.arn
+        action = {
+            "sqs": "sqs:SendMessage",
+            "lambda": "lambda:InvokeFunction",
+            "sns": "sns:Publish",
+            "states": "states:StartExecution",
+        }.get(service)
+        role = attempt.target.get("RoleArn")
+        if action is None:
+            return
+        if role is not None:
+            refused = self._permissions.role_may(
+                role, action, arn, service=SERVICE, source_arn=rule_arn
+            )
+        elif service == "states":
+            refused = "a state machine as target needs a RoleArn"
+        else:
+            refused = self._permissions.service_may(SERVICE, action, arn, source_arn=rule_arn)
+        if refused is not None:
+            raise TargetFailedError("NO_PERMISSIONS", refused)
+
+    def _forward(self, attempt: Attempt, region: str, account: str, bus: str) -> None:
+        rule, arn = attempt.rule, attempt.target["Arn"]
+        crosses_account = account != rule.account_id
+        if attempt.forwarded:  # "the event is not sent to the third account"
+            code = "THIRD_ACCOUNT_HOP_DETECTED" if crosses_account else "THIRD_REGION_HOP_DETECTED"
+            raise TargetFailedError(code, "an event that was forwarded is not forwarded again")
+        role = attempt.target.get("RoleArn")
+        if role is not None:
+            refused = self._permissions.role_may(
+                role, "events:PutEvents", arn, service=SERVICE, source_arn=rule.arn
+            )
+        elif crosses_account or region != rule.region_name:
+            refused = "a bus of another account or Region as target needs a RoleArn"
+        else:
+            refused = None
+        if refused is not None:
+            raise TargetFailedError("NO_PERMISSIONS", refused)
+        if bus not in events_backends[account][region].event_buses:
+            raise TargetFailedError("NO_RESOURCE", f"event bus {arn} does not exist")
+        self.publish(account, region, bus, attempt.event, forwarded=True)
+
+    def repairs(self) -> tuple[Repair, ...]:
+        """Return what hands moto's events over to these buses."""
+
+        def put_events(backend: Any, events: list[dict[str, Any]]) -> list[dict[str, str]]:
+            return self.put_events(backend.account_id, backend.region_name, events)
+
+        def send_to_targets(rule: Any, original_event: Any, transform_input: bool = True) -> None:
+            if _listens(rule, original_event):
+                self.deliver(rule, original_event)
+
+        return (
+            Repair(
+                "moto matches unknown operators, delivers inside PutEvents, knows no Lambda, SNS or "
+                "Step Functions target, no retry and no DLQ, and accepts sources that begin with aws.",
+                EventsBackend,
+                "put_events",
+                put_events,
+                "c56f6ac1f932",
+            ),
+            Repair("as put_events", Rule, "send_to_targets", send_to_targets, "472e002e2dab"),
+            Repair(
+                "moto accepts event patterns that PutRule refuses",
+                EventPatternParser,
+                "parse",
+                _parse_pattern,
+                "2681906d428c",
+            ),
+            Repair(
+                "moto's TestEventPattern answers nothing",
+                EventsHandler,
+                "test_event_pattern",
+                _test_event_pattern,
+                "945d9dc74b3a",
+            ),
+        )
+
+
+def target_input(target: Mapping[str, Any], rule: Any, event: Event, now: datetime) -> str:
+    """Return the JSON text that a target gets: Input, InputPath, InputTransformer, or the whole event.
+
+    Source: "Amazon EventBridge input transformation". A variable inside a JSON template is put in as JSON
+    text, unless it stands inside a longer string; a path that finds nothing gives an empty value.
+    """
+    if "Input" in target:
+        return str(target["Input"])
+    if "InputPath" in target:
+        return _json(_at(event, target["InputPath"]))
+    transformer = target.get("InputTransformer")
+    if transformer is None:
+        return _json(event)
+    values = {name: _at(event, path) for name, path in transformer.get("InputPathsMap", {}).items()}
+    values |= {
+        "aws.events.rule-arn": rule.arn,
+        "aws.events.rule-name": rule.name,
+        "aws.events.event.ingestion-time": _timestamp(now),
+        "aws.events.event": event,
+        "aws.events.event.json": event,
+    }
+    return _VARIABLE.sub(lambda found: _put_in(found, values), transformer["InputTemplate"])
+
+
+def _put_in(found: re.Match[str], values: Mapping[str, Any]) -> str:
+    if found[1] not in values:
+        return found[0]
+    value, text = values[found[1]], found[0]
+    if text.startswith('"') and text.endswith(
+        '"'
+    ):  # "<variable>": the quotes are the variable's own
+        return _json(value if isinstance(value, str) else _json(value))
+    if text.startswith('"') or text.endswith('"') or isinstance(value, str):
+        bare = value if isinstance(value, str) else _json(value)
+        inside = json.dumps(bare, ensure_ascii=False)[1:-1]
+        return text.replace(f"<{found[1]}>", inside)
+    return _json(value)
+
+
+def _at(event: Event, path: str) -> Any:
+    if not _PATH.fullmatch(path):
+        raise TargetFailedError(
+            "INVALID_PARAMETER", f"{path} is no JSON path that EventBridge takes"
+        )
+    value: Any = event
+    for name, index in _STEP.findall(path):
+        try:
+            value = value[int(index)] if index else value[name]
+        except (KeyError, IndexError, TypeError):
+            return ""
+    return value
+
+
+def _listens(rule: Any, event: Event) -> bool:
+    if rule.state == "DISABLED" or rule.event_pattern.dump() is None:
+        return False
+    detail = event.get("detail", {})
+    is_read = event.get("detail-type") == "AWS API Call via CloudTrail" and detail.get("readOnly")
+    if is_read and detail.get("managementEvent") and rule.state != LISTENS_TO_READS:
+        return False
+    return _pattern(rule.event_pattern.dump()).matches(event)
+
+
+@functools.lru_cache(maxsize=1024)
+def _pattern(text: str) -> Pattern:
+    return compile_pattern(text)
+
+
+def _parse_pattern(parser: Any) -> Any:
+    if not parser.pattern:
+        return {}
+    try:
+        compile_pattern(parser.pattern)
+    except InvalidPatternError as invalid:
+        raise InvalidEventPatternException(reason=str(invalid)) from invalid
+    return json.loads(parser.pattern)
+
+
+def _test_event_pattern(handler: Any) -> str:
+    try:
+        pattern = compile_pattern(handler._get_param("EventPattern"))
+    except InvalidPatternError as invalid:
+        raise InvalidEventPatternException(reason=str(invalid)) from invalid
+    event = json.loads(handler._get_param("Event"))
+    required = ("id", "account", "source", "time", "region", "resources", "detail-type")
+    missing = [name for name in required if name not in event]
+    if missing:
+        raise ValidationException(f"Parameter Event is not valid. Reason: {missing} missing")
+    return json.dumps({"Result": pattern.matches(event)})
+
+
+def _archive(backend: Any, bus: Any, event: Event) -> None:
+    for archive in backend.archives.values():
+        if archive.source_arn == bus.arn:
+            pattern = archive.event_pattern.dump()
+            if pattern is None or _pattern(pattern).matches(event):
+                archive.events.append(dict(event))
+
+
+def _exhausted(attempt: Attempt, now: datetime) -> str | None:
+    policy = attempt.target.get("RetryPolicy", {})
+    age = timedelta(seconds=policy.get("MaximumEventAgeInSeconds", MAXIMUM_AGE_SECONDS))
+    if now - attempt.started >= age:
+        return "MaximumEventAgeInSeconds"
+    if attempt.number >= policy.get("MaximumRetryAttempts", MAXIMUM_ATTEMPTS):
+        return "MaximumRetryAttempts"
+    return None
+
+
+def _entry_error(entry: Mapping[str, Any]) -> dict[str, str] | None:
+    for member in ("Source", "DetailType", "Detail"):
+        if not entry.get(member):
+            message = f"Parameter {member} is not valid. Reason: {member} is a required argument."
+            return {"ErrorCode": "InvalidArgument", "ErrorMessage": message}
+    if entry["Source"].startswith("aws."):
+        return {
+            "ErrorCode": "NotAuthorizedForSourceException",
+            "ErrorMessage": "Not authorized for the source.",
+        }
+    try:
+        is_object = isinstance(json.loads(entry["Detail"]), dict)
+    except ValueError:
+        is_object = False
+    if is_object:
+        return None
+    return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
+
+
+def _entry_bytes(entry: Mapping[str, Any]) -> int:
+    texts = [entry.get(name) or "" for name in ("Source", "DetailType", "Detail")]
+    texts += entry.get("Resources") or []
+    return sum(len(text.encode()) for text in texts) + (14 if entry.get("Time") else 0)
+
+
+def _event_time(given: Any, now: datetime) -> str:
+    return _timestamp(datetime.fromtimestamp(float(given), UTC) if given is not None else now)
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
