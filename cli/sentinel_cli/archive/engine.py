@@ -1,0 +1,187 @@
+"""The library calls that reading rests on: the fastest installed ones, or the standard library's.
+
+Both give the same results; the tests run each. The fast ones are the extra `[fast]`: libdeflate
+(`deflate`) or isal for gzip, orjson for JSON, stringzilla for finding bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, Protocol, cast
+
+Text = bytes | bytearray
+"""Decompressed bytes; libdeflate hands out a bytearray, and a copy would cost a tenth."""
+
+
+class Decompressor(Protocol):
+    """One gzip member being read: the part of `zlib.decompressobj` that is used."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    @property
+    def unconsumed_tail(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = ...) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Which library does what.
+
+    `gunzip` reads one member and raises `gunzip_errors` if it is damaged; None: the reader of
+    members does all. `loads` may refuse what the standard library accepts, never the reverse.
+    `count` and `find` take (text, pattern) and look at all of the text. `split_at` cuts the text
+    at each pattern and returns the number of pieces, with the offset and the ordinal number of
+    each piece (the first is 0) that starts with one of the prefixes.
+    """
+
+    name: str
+    decompressor: Callable[[int], Decompressor]
+    decompress_errors: tuple[type[Exception], ...]
+    gunzip: Callable[[bytes], bytearray] | None
+    gunzip_errors: tuple[type[Exception], ...]
+    loads: Callable[[Text], Any] | None
+    count: Callable[[Text, bytes], int]
+    find: Callable[[Text, bytes], int]
+    split_at: Callable[[Text, bytes, tuple[bytes, ...]], Split]
+
+    def __reduce__(self) -> tuple[Callable[[str], Engine], tuple[str]]:
+        return _named, (self.name,)
+
+
+_MOST_DIGITS = 4_300
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How many pieces a text was cut into, and (number, offset) of those that were looked for."""
+
+    pieces: int
+    found: list[tuple[int, int]]
+
+
+def _count(text: Text, pattern: bytes) -> int:
+    return text.count(pattern)
+
+
+def _find(text: Text, pattern: bytes) -> int:
+    return text.find(pattern)
+
+
+def _split_at(text: Text, pattern: bytes, prefixes: tuple[bytes, ...]) -> Split:
+    pieces: Sequence[Text] = text.split(pattern)
+    numbers = [number for number, piece in enumerate(pieces) if piece.startswith(prefixes)]
+    if not numbers:
+        return Split(len(pieces), [])
+    ends = list(accumulate(len(piece) + len(pattern) for piece in pieces))
+    return Split(len(pieces), [(number, ends[number - 1]) for number in numbers if number])
+
+
+STANDARD = Engine(
+    name="standard",
+    decompressor=zlib.decompressobj,
+    decompress_errors=(zlib.error,),
+    gunzip=None,
+    gunzip_errors=(),
+    loads=None,
+    count=_count,
+    find=_find,
+    split_at=_split_at,
+)
+
+
+def standard_loads(text: str) -> Any:
+    """Parse JSON text with the standard library, in its most forgiving mode.
+
+    One strange value must not hide the other records of a file: raw control characters, NaN and
+    numbers of any length are taken. Raises json.JSONDecodeError and RecursionError.
+    """
+    try:
+        return json.loads(text, strict=False)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        # Python refuses to convert over 4,300 digits; such a number is no identifier of AWS.
+        return json.loads(text, strict=False, parse_int=_integer)
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) < _MOST_DIGITS else float(digits)
+
+
+def _fastest() -> Engine:
+    decompressor: Callable[[int], Decompressor] = zlib.decompressobj
+    decompress_errors: tuple[type[Exception], ...] = (zlib.error,)
+    gunzip: Callable[[bytes], bytearray] | None = None
+    gunzip_errors: tuple[type[Exception], ...] = ()
+    loads: Callable[[Text], Any] | None = None
+    count, find, split_at = _count, _find, _split_at
+    try:
+        from isal import isal_zlib
+    except ImportError:
+        pass
+    else:
+        decompressor = isal_zlib.decompressobj
+        # Its stub calls the class an instance.
+        decompress_errors = (cast(type[Exception], isal_zlib.error),)
+    try:
+        import deflate
+    except ImportError:
+        pass
+    else:
+        gunzip = deflate.gzip_decompress
+        # ValueError: too short to be gzip.
+        gunzip_errors = (deflate.DeflateError, ValueError)
+    try:
+        import orjson
+    except ImportError:
+        pass
+    else:
+        loads = orjson.loads
+    try:
+        import stringzilla
+    except ImportError:
+        pass
+    else:
+        count, find, split_at = stringzilla.count, stringzilla.find, _stringzilla_split_at
+    return Engine(
+        name="fastest",
+        decompressor=decompressor,
+        decompress_errors=decompress_errors,
+        gunzip=gunzip,
+        gunzip_errors=gunzip_errors,
+        loads=loads,
+        count=count,
+        find=find,
+        split_at=split_at,
+    )
+
+
+def _stringzilla_split_at(text: Text, pattern: bytes, prefixes: tuple[bytes, ...]) -> Split:
+    import stringzilla
+
+    pieces = stringzilla.Str(text).split(pattern)
+    initials = {chr(prefix[0]) for prefix in prefixes}
+    try:
+        # Most pieces are told apart by their first character, which is cheap to ask for.
+        found = [
+            (number, stringzilla.offset_within(piece, text))
+            for number, piece in enumerate(pieces)
+            if piece[0] in initials and any(map(piece.startswith, prefixes)) and number
+        ]
+    except (UnicodeDecodeError, IndexError):
+        # A piece starts with a byte that is no character by itself, or is empty.
+        return _split_at(text, pattern, prefixes)
+    return Split(len(pieces), found)
+
+
+FASTEST = _fastest()
+
+
+def _named(name: str) -> Engine:
+    return STANDARD if name == STANDARD.name else FASTEST

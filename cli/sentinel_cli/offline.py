@@ -1,0 +1,178 @@
+"""Judging without AWS: an archive tells the world in event time, and nothing is read live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sentinel import catalog, cloudtrail, record
+from sentinel.cloudtrail import Sighting
+from sentinel.finding import Severity, Verdict
+from sentinel.judge import CannotRead, judge
+from sentinel.policy import Policy
+from sentinel.record import Record, Skip, Unreadable
+from sentinel.rule import Account, Earlier, Rule
+from sentinel.subject import Activity, Identity, Resource, Subject
+
+OFFLINE = "nothing is read live offline; a sweep with read access settles it"
+
+
+class OfflineWorld:
+    """What earlier records told: baselines and activities. Everything else cannot be read."""
+
+    def __init__(self) -> None:
+        self._baselines: dict[str, Resource] = {}
+        self._activities: dict[str, list[Activity]] = {}
+
+    def now(self) -> datetime:
+        """The present."""
+        return datetime.now(UTC)
+
+    def read(self, kind: type[Resource], identity: Identity) -> Resource | None:
+        """Nothing is read."""
+        raise CannotRead(kind.kind, OFFLINE)
+
+    def lookup(self, kind: type[Resource], key: str, beside: Identity) -> Resource | None:
+        """Nothing is looked up."""
+        raise CannotRead(kind.kind, OFFLINE)
+
+    def each(self, kind: type[Resource], beside: Identity) -> Sequence[Resource]:
+        """Nothing is listed."""
+        raise CannotRead(kind.kind, OFFLINE)
+
+    def before(self, kind: type[Resource], identity: Identity) -> Resource | None:
+        """The last good state that an earlier record told."""
+        return self._baselines.get(identity.key)
+
+    def earlier(self, kind: type[Activity], like: Activity, span: timedelta) -> list[Activity]:
+        """Earlier activities on the same subject, newest first."""
+        past = self._activities.get(f"{kind.kind} {like.key}", ())
+        return [a for a in reversed(past) if a.event_id != like.event_id and like.at - a.at <= span]
+
+    def account(self, identity: Identity) -> Account:
+        """An account of which nothing can be read."""
+        return _UnreadAccount(identity.account)
+
+    def remember(self, activity: Activity) -> None:
+        """Keep an activity for later ones."""
+        self._activities.setdefault(f"{activity.kind} {activity.key}", []).append(activity)
+
+    def accept(self, resource: Resource) -> None:
+        """Take a state as the baseline of later ones."""
+        self._baselines[resource.key] = resource
+
+
+@dataclass(frozen=True, slots=True)
+class _UnreadAccount:
+    id: str
+
+    def owned_buckets(self) -> frozenset[str]:
+        raise CannotRead("ListBuckets", OFFLINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict that people should see, and where its record stands."""
+
+    verdict: Verdict
+    source: str
+
+
+@dataclass
+class Judgement:
+    """What judging some records gave: judged + sum of skipped = records."""
+
+    judged: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+    found: list[Judged] = field(default_factory=list)
+    no_baseline: int = 0
+
+    def skip(self, reason: Skip) -> None:
+        """Count a record that was passed over."""
+        self.skipped[reason.value] = self.skipped.get(reason.value, 0) + 1
+
+
+class OfflineJudge:
+    """Judges records in the order in which they are given, which should be that of their times."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._world = OfflineWorld()
+        self.result = Judgement()
+
+    def judge(self, detail: object, source: str) -> None:
+        """Judge one record, or one EventBridge event."""
+        try:
+            found = (
+                cloudtrail.opened(detail) if isinstance(detail, Mapping) else record.read(detail)
+            )
+            if not cloudtrail.is_watched(found):
+                raise Unreadable(Skip.UNWATCHED, found.name)
+            seen = cloudtrail.sightings(found)
+        except Unreadable as error:
+            self.result.skip(error.skip)
+            return
+        self.result.judged += 1
+        for sighting in seen:
+            self._sighting(sighting, found, source)
+
+    def subject(self, subject: Subject, as_of: datetime, source: str) -> None:
+        """Judge one subject that was handed in as it is."""
+        self.result.judged += 1
+        for rule in self._rules(type(subject)):
+            verdict = judge(
+                rule,
+                subject,
+                self._world,
+                self._policy.settings_for(rule),
+                as_of=as_of,
+                from_read=True,
+            )
+            self._keep(verdict, source)
+
+    def _sighting(self, sighting: Sighting, found: Record, source: str) -> None:
+        subject = sighting.subject
+        if subject is None:
+            return
+        if isinstance(subject, Activity):
+            self._world.remember(subject)
+        verdicts = []
+        for rule in self._rules(sighting.kind):
+            settings = self._policy.settings_for(rule)
+            verdict = judge(
+                rule,
+                subject,
+                self._world,
+                settings,
+                as_of=found.time,
+                cause=cloudtrail.cause(found),
+            )
+            verdicts.append(verdict)
+            self._keep(verdict, source)
+        if isinstance(subject, Resource) and subject.complete and _is_good(verdicts):
+            self._world.accept(subject)
+
+    def _rules(self, kind: type[Subject]) -> Iterator[Rule]:
+        return (r for r in catalog.rules_for(kind) if r.id not in self._policy.disabled)
+
+    def _keep(self, verdict: Verdict, source: str) -> None:
+        if verdict.problems or verdict.gap:
+            self.result.found.append(Judged(verdict, source))
+        self.result.no_baseline += verdict.no_baseline
+
+
+def _is_good(verdicts: Sequence[Verdict]) -> bool:
+    return all(v.severity < Severity.HIGH and not v.gap for v in verdicts)
+
+
+def needs_order(detail: Mapping[str, Any]) -> bool:
+    """Whether a record must be judged after earlier ones: its rules compare with them or count them."""
+    names = catalog.watched().get(str(detail.get("eventSource")), {})
+    kinds = names.get(str(detail.get("eventName")), ())
+    return any(
+        rule.compares or any(getattr(n, "__origin__", n) is Earlier for n in rule.needs.values())
+        for kind in kinds
+        for rule in catalog.rules_for(kind)
+    )

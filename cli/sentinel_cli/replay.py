@@ -1,0 +1,87 @@
+"""Replaying archives: many files, fast, judged as if they had just been delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sentinel import catalog
+from sentinel.policy import Policy
+
+from sentinel_cli.archive import FileResult, Source, SourceError, Watch, expand, read_all
+from sentinel_cli.offline import Judgement, OfflineJudge, needs_order
+from sentinel_cli.report import Report
+
+
+@dataclass
+class Sifted:
+    """What one file gave: what could be judged at once, and the records that must wait for order."""
+
+    total: int
+    unwatched: int
+    skipped: dict[str, int]
+    errors: tuple[SourceError, ...]
+    judgement: Judgement
+    waiting: list[tuple[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Sift:
+    """Judges in the process that read a file whatever needs no earlier record."""
+
+    policy: Policy
+
+    def __call__(self, result: FileResult) -> Sifted:
+        judge = OfflineJudge(self.policy)
+        waiting = []
+        for position, record in result.records:
+            place = result.place(position)
+            if needs_order(record):
+                waiting.append((place, record))
+            else:
+                judge.judge(record, place)
+        return Sifted(
+            total=result.total,
+            unwatched=result.unwatched,
+            skipped=dict(result.skipped),
+            errors=result.errors,
+            judgement=judge.result,
+            waiting=waiting,
+        )
+
+
+def watch() -> Watch:
+    """What the rules watch, by event source."""
+    return {source: frozenset(names) for source, names in catalog.watched().items()}
+
+
+def replay(paths: Sequence[str], policy: Policy, *, strict: bool, jobs: int) -> Report:
+    """Judge all records of some files, folders, globs, or of standard input.
+
+    Records whose rules compare with earlier ones, or count them, are judged last, in the order of
+    their times. What cannot be read is in the report's errors.
+    """
+    report = Report()
+    waiting: list[tuple[str, Any]] = []
+    sources = list(expand(paths))
+    report.files = sum(isinstance(source, Source) for source in sources)
+    for sifted in read_all(sources, watch(), strict=strict, jobs=jobs, work=Sift(policy)):
+        report.records += sifted.total
+        report.unwatched += sifted.unwatched
+        report.count_skipped(sifted.skipped)
+        report.errors += sifted.errors
+        _add(report, sifted.judgement)
+        waiting += sifted.waiting
+    waiting.sort(key=lambda found: str(found[1].get("eventTime")))
+    last = OfflineJudge(policy)
+    for place, record in waiting:
+        last.judge(record, place)
+    _add(report, last.result)
+    return report
+
+
+def _add(report: Report, judgement: Judgement) -> None:
+    report.judged += judgement.judged
+    report.count_skipped(judgement.skipped)
+    report.add(judgement.found)
