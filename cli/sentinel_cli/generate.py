@@ -1,7 +1,8 @@
-"""Writes what follows from the catalog: event patterns, read rights, rule pages, the policy's schema.
+"""Writes what follows from the catalog: event patterns, read rights, rule pages, the policy's
+schema.
 
-The same functions check: a file that is not what they would write fails `sentinel generate --check`, and
-a test of the same name.
+The same functions check: a file that is not what they would write fails `sentinel generate
+--check`, and a test of the same name.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
     "iam:ListRolePolicies": ("iam::{account}:role/*",),
     "s3:ListAllMyBuckets": (ANY,),
 }
-"""What each read is limited to (Service Authorization Reference); ``*`` where AWS knows no resource."""
+"""What each read is limited to (Service Authorization Reference); ``*`` where AWS knows no
+resource.
+"""
 
 
 def files(root: Path) -> Iterator[tuple[Path, str]]:
@@ -148,7 +151,9 @@ def dumped(value: Any) -> str:
 
 
 def spliced(text: str, name: str, body: str) -> str:
-    """Put *body* between the markers of a block, at their indentation. Raises LookupError without it."""
+    """Put *body* between the markers of a block, at their indentation. Raises LookupError without
+    it.
+    """
     block = re.compile(
         rf"^(?P<pad> *)# generated: {name}\n.*?^(?P=pad)# end generated\n", re.M | re.S
     )

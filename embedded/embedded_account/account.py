@@ -1,7 +1,7 @@
 """An AWS account, and its neighbours, in one process: start it, get clients, deploy, watch, stop.
 
-moto keeps the state, the doorway lets calls in, the world lets things happen. Since moto's state belongs
-to the process, so does the account: there is one at a time.
+moto keeps the state, the doorway lets calls in, the world lets things happen. Since moto's state
+belongs to the process, so does the account: there is one at a time.
 """
 
 from __future__ import annotations
@@ -96,9 +96,10 @@ MakeRunner = Callable[["EmbeddedAccount"], Runner]
 class EmbeddedAccount:
     """A hub account and its members in some Regions, all in this process.
 
-    *mode* says how clients reach it: ``server`` over HTTP on 127.0.0.1, ``in-process`` without a socket.
-    *clock* is virtual in-process and the wall's otherwise, unless given. *runner* makes what invokes
-    functions, once the endpoint is known. *seed* determines every identifier. Use it as a context manager.
+    *mode* says how clients reach it: ``server`` over HTTP on 127.0.0.1, ``in-process`` without a
+    socket. *clock* is virtual in-process and the wall's otherwise, unless given. *runner* makes
+    what invokes functions, once the endpoint is known. *seed* determines every identifier. Use it
+    as a context manager.
     """
 
     def __init__(
@@ -183,7 +184,10 @@ class EmbeddedAccount:
         reset_model_data()
         BackendDict.reset()
         mock_random.seed(self.world.seed)
-        settings = {"stepfunctions": {"execute_state_machine": True}}
+        settings = {
+            "iam": {"load_aws_managed_policies": True},
+            "stepfunctions": {"execute_state_machine": True},
+        }
         self.agentcore = agentcore.install()
         self.agentcore.now = self.world.clock.now
         trails.repair()
@@ -624,7 +628,7 @@ class Access:
 
 
 def _url_id(configuration: Any) -> str:
-    return urlsplit(configuration.url).netloc.partition(".")[0]
+    return str(urlsplit(configuration.url).netloc.partition(".")[0])
 
 
 def _url_configuration(url_id: str) -> Any:

@@ -1,8 +1,8 @@
-"""Tells the embedded account's time: the wall's, or a virtual one that moves only when it is told to.
+"""Tells the embedded account's time: the wall's, or a virtual one that moves when told to.
 
-moto reads the time through ``moto.core.utils.utcnow``, of which several of its modules hold their own
-name. `clock_repairs` points all of these names at one clock, so that a queue's visibility and delay,
-a stream record's creation time, an event's time and a session's expiry follow it.
+moto reads the time through ``moto.core.utils.utcnow``, of which several of its modules hold their
+own name. `clock_repairs` points all of these names at one clock, so that a queue's visibility and
+delay, a stream record's creation time, an event's time and a session's expiry follow it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Protocol
 from embedded_account.doorway import Repair
 
 VIRTUAL_START = datetime(2030, 1, 2, 9, 0, tzinfo=UTC)
-"""Later than any wall clock, so that botocore never takes a virtual session's keys for expired."""
+"""Later than any wall clock, so that botocore never takes virtual keys for expired."""
 
 _MODULES_THAT_TELL_TIME = (
     "moto.core.utils",  # unix_time and unix_time_millis: SQS visibility and delay, EventBridge times

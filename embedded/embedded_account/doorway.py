@@ -1,8 +1,9 @@
-"""The one place through which every AWS request enters the account, over HTTP or from within the process.
+"""The one place through which every AWS request enters the account, over HTTP or in-process.
 
-``Doorway.respond`` reads the call, asks whether the caller may make it, shows it to the observers, lets
-moto answer, tells the account what happened and shows the answer to the observers. Both modes use it:
-`Listener` serves it on 127.0.0.1, `in_process` hooks it into botocore's ``before-send`` event.
+``Doorway.respond`` reads the call, asks whether the caller may make it, shows it to the observers,
+lets moto answer, tells the account what happened and shows the answer to the observers. Both modes
+use it: `Listener` serves it on 127.0.0.1, `in_process` hooks it into botocore's ``before-send``
+event.
 """
 
 from __future__ import annotations
@@ -52,15 +53,15 @@ _SERVICES_THAT_WAIT = frozenset({"cloudformation", "stepfunctions"})
 
 
 class MotoChangedError(Exception):
-    """moto is not the one that a repair was written for; read the new source, then adapt the repair."""
+    """moto is not the one that a repair was written for: read its source, adapt the repair."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
     """One thing that moto does otherwise than AWS, and what takes its place.
 
-    *source* is the first twelve hex digits of the SHA-256 of the replaced source text, or `ABSENT` where
-    moto has nothing, so that a repair of something else than it was written for is refused.
+    *source* is the first twelve hex digits of the SHA-256 of the replaced source text, or `ABSENT`
+    where moto has nothing, so that a repair of something else than it was written for is refused.
     """
 
     gap: str
@@ -74,7 +75,8 @@ class Repair:
 def repaired(repairs: Sequence[Repair]) -> Iterator[None]:
     """Keep *repairs* in force while the context lasts.
 
-    Raises `MotoChangedError` when moto's version or the source of a repaired attribute is another one.
+    Raises `MotoChangedError` when moto's version or the source of a repaired attribute is another
+    one.
     """
     if moto.__version__ != MOTO_VERSION:
         raise MotoChangedError(
@@ -104,7 +106,7 @@ def _apply(repair: Repair) -> Callable[[], None]:
 
 def source_digest(thing: Any) -> str:
     """Return what identifies the source text of a function, method or property of moto."""
-    function = thing.fget if isinstance(thing, property) else thing
+    function: Any = thing.fget if isinstance(thing, property) else thing
     return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()[:12]
 
 
@@ -126,7 +128,7 @@ class Intervene(Exception):
 
 
 class NoAnswerError(Exception):
-    """Raised by an observer or a mount when the client gets no answer: the effect stands, it times out."""
+    """Raised by an observer or a mount: the effect stands, and the client waits in vain."""
 
 
 class Observer(Protocol):
@@ -157,7 +159,7 @@ class Refusal(Protocol):
 
 Tell = Callable[[Answer], None]
 Mount = Callable[[Request], Answer | None]
-"""Answers a request that is no AWS API call (a function URL, a sink), None for any other request."""
+"""Answers a request that is no AWS API call (a function URL, a sink), None for any other."""
 
 
 @dataclass(slots=True)
@@ -371,7 +373,7 @@ class _RawBody(BytesIO):
 
 @contextmanager
 def in_process(doorway: Doorway) -> Iterator[None]:
-    """Let all boto3 sessions made while the context lasts, and HTTP to `IN_PROCESS_URL`, reach *doorway*.
+    """Lead boto3 sessions made meanwhile, and HTTP to `IN_PROCESS_URL`, to *doorway*.
 
     There is no socket and no thread, so a process that forks goes on undisturbed.
     """

@@ -1,8 +1,8 @@
 """Takes events from PutEvents, finds the rules that match, and delivers to their targets.
 
-Buses, rules, targets and policies stay moto's. Matching, permissions, input transformation, retries and
-dead-letter queues are ours ("How EventBridge retries delivering events", "Using dead-letter queues
-to process undelivered events" in the EventBridge User Guide).
+Buses, rules, targets and policies stay moto's. Matching, permissions, input transformation, retries
+and dead-letter queues are ours ("How EventBridge retries delivering events", "Using dead-letter
+queues to process undelivered events" in the EventBridge User Guide).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Permissions(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """How an event gets into each kind of target; each raises LookupError when the target is gone."""
+    """How an event gets into each kind of target; each raises LookupError when it is gone."""
 
     send_message: Callable[[str, str, Mapping[str, str]], None]  # ARN, body, attributes
     invoke_later: Callable[[str, Any], None]  # ARN, event
@@ -135,7 +135,8 @@ class EventBuses:
     ) -> None:
         """Let *event* arrive on a bus: it waits for delivery to each target of each matching rule.
 
-        AWS services publish here directly. An event on a bus that does not exist is lost, as on AWS.
+        AWS services publish here directly. An event on a bus that does not exist is lost, as on
+        AWS.
         """
         found = events_backends[account][region].event_buses.get(bus)
         if found is None:
@@ -332,8 +333,9 @@ class EventBuses:
 def target_input(target: Mapping[str, Any], rule: Any, event: Event, now: datetime) -> str:
     """Return the JSON text that a target gets: Input, InputPath, InputTransformer, or the whole event.
 
-    Source: "Amazon EventBridge input transformation". A variable inside a JSON template is put in as JSON
-    text, unless it stands inside a longer string; a path that finds nothing gives an empty value.
+    Source: "Amazon EventBridge input transformation". A variable inside a JSON template is put in
+    as JSON text, unless it stands inside a longer string; a path that finds nothing gives an empty
+    value.
     """
     if "Input" in target:
         return str(target["Input"])

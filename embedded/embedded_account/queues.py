@@ -1,9 +1,9 @@
 """Polls SQS queues for Lambda functions, and closes what moto's SQS lacks.
 
 The poller is Lambda's: it receives a batch, drops what the filter refuses, invokes the function and
-deletes what succeeded; the rest becomes visible again when its visibility timeout ends, and moves to the
-dead-letter queue at maxReceiveCount ("Using Lambda with Amazon SQS", "Handling errors for an SQS event
-source in Lambda"). No FIFO queues.
+deletes what succeeded; the rest becomes visible again when its visibility timeout ends, and moves
+to the dead-letter queue at maxReceiveCount ("Using Lambda with Amazon SQS", "Handling errors for an
+SQS event source in Lambda"). No FIFO queues.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class EventSource:
 
 
 def event_source_of(mapping: Any) -> EventSource:
-    """Read the settings of moto's EventSourceMapping, with Lambda's defaults for what is not set."""
+    """Read moto's EventSourceMapping, with Lambda's defaults for what is not set."""
     filters = (mapping.filter_criteria or {}).get("Filters") or []
     retries, age = mapping.max_retry_attempts, mapping.max_record_age
     return EventSource(
@@ -164,7 +164,9 @@ def failed_items(outcome: Any, identifiers: Sequence[str], mapping: EventSource)
     failures = answer.get("batchItemFailures") or []
     if not isinstance(failures, list):
         return everything
-    named = [each.get("itemIdentifier") if isinstance(each, Mapping) else None for each in failures]
+    named: list[Any] = [
+        each.get("itemIdentifier") if isinstance(each, Mapping) else None for each in failures
+    ]
     if any(name not in everything for name in named):
         return everything
     return frozenset(named)
@@ -177,7 +179,7 @@ def queue_of(arn: str) -> Any:
 
 
 def enqueue(arn: str, body: str, attributes: Mapping[str, str]) -> None:
-    """Put a message into a queue as an AWS service does. Raises LookupError when the queue is gone."""
+    """Put a message into a queue as a service does; raises LookupError when it is gone."""
     queue = queue_of(arn)
     if queue is None:
         raise LookupError(f"queue {arn} does not exist")
@@ -190,7 +192,7 @@ def enqueue(arn: str, body: str, attributes: Mapping[str, str]) -> None:
 
 
 def receive(queue: Any, count: int, visibility_timeout: int) -> list[Any]:
-    """Take up to *count* visible messages, moving to the dead-letter queue those received too often.
+    """Take up to *count* visible messages; those received too often go to the dead-letter queue.
 
     moto's own ReceiveMessage walks the whole queue several times for every message.
     """
@@ -206,10 +208,9 @@ def receive(queue: Any, count: int, visibility_timeout: int) -> list[Any]:
                 break
             if _visible_at(message) >= now or _is_too_old(message, queue, now):
                 continue
-            if queue.dead_letter_queue is not None and limit is not None:
-                if message.approximate_receive_count >= limit:
-                    buried.append(message)
-                    continue
+            if limit is not None and message.approximate_receive_count >= limit:
+                buried.append(message)
+                continue
             queue.pending_messages.add(message)
             message.mark_received(visibility_timeout=visibility_timeout)
             taken.append(message)
@@ -233,7 +234,7 @@ def delete(queue: Any, messages: Sequence[Any]) -> None:
 
 
 def _visible_at(message: Any) -> float:
-    return max(message.visible_at, message.delayed_until)
+    return float(max(message.visible_at, message.delayed_until))
 
 
 def _is_too_old(message: Any, queue: Any, now: float) -> bool:
@@ -241,7 +242,7 @@ def _is_too_old(message: Any, queue: Any, now: float) -> bool:
 
 
 def _batch_ready_at(queue: Any, mapping: EventSource) -> datetime | None:
-    """Return when a batch is full, or the window after its first message ends; None of no message."""
+    """Return when a batch is full or its window ends; None when there is no message."""
     now = unix_time_millis()
     visible, first = 0, None
     for message in list(queue._messages):

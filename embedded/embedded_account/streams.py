@@ -1,9 +1,9 @@
-"""Feeds DynamoDB streams and asynchronous invocations to functions, and hands on what keeps failing.
+"""Feeds DynamoDB streams and asynchronous invocations to functions, and hands on what fails.
 
-Both retry by themselves and then give the failure to a destination. The stream poller keeps the order,
-halves a failing batch when told to, and goes on behind what it gave up ("Using AWS Lambda with Amazon
-DynamoDB", "Retain records of discarded batches", "How Lambda handles errors and retries with asynchronous
-invocation"). One shard for each table, one batch at a time.
+Both retry by themselves and then give the failure to a destination. The stream poller keeps the
+order, halves a failing batch when told to, and goes on behind what it gave up ("Using AWS Lambda
+with Amazon DynamoDB", "Retain records of discarded batches", "How Lambda handles errors and retries
+with asynchronous invocation"). One shard for each table, one batch at a time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ASYNCHRONOUS_AGE_SECONDS = 21_600
 
 Invoke = Callable[[str, Any], Any]
 SendToDestination = Callable[[str, str, str, str], None]
-"""Takes the function's and the destination's ARN, the JSON text, and a key for it should it be a bucket."""
+"""Takes the function's ARN, the destination's, the JSON text, and its key in a bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ def _shard_of(stream_arn: str) -> Any:
 
 
 def lambda_records(shard: Any, batch: Batch, mapping: EventSource) -> list[dict[str, Any]]:
-    """Return the records of a batch that pass the filter, in the form in which Lambda hands them over."""
+    """Return the records of a batch that pass the filter, as Lambda hands them over."""
     shown = (_lambda_record(item, mapping) for item in shard.items[batch.start : batch.end])
     return [record for record in shown if mapping.wants(record)]
 
@@ -259,7 +259,7 @@ class Invocation:
 
 
 class AsynchronousInvocations:
-    """Invokes functions later: twice again after an error, then the destination and the DLQ are told."""
+    """Invokes functions later: twice again after an error, then the destination is told."""
 
     def __init__(
         self,
@@ -339,7 +339,7 @@ _moto_create_mapping = LambdaBackend.create_event_source_mapping
 
 
 def mapping_repairs(poller: StreamPoller) -> tuple[Repair, ...]:
-    """Return what leaves event source mappings to the pollers, and a shard's records in their place."""
+    """Return what leaves event source mappings, and a shard's records, to the pollers."""
 
     def create_event_source_mapping(backend: Any, spec: dict[str, Any]) -> Any:
         mapping = _moto_create_mapping(backend, spec)

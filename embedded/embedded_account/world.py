@@ -1,8 +1,8 @@
-"""Owns the clock and everything that is under way in the account, and lets it happen: freely, or step by step.
+"""Owns the clock and all that is under way in the account; lets it happen freely or in steps.
 
 Nothing moves by itself. A `Delivery` is something that waits for its turn: an event on its way to a
-target, messages that a poller may fetch, a retry. Stepped, a test chooses which one happens next and
-virtual time passes between them. Free, a thread starts each one when it is due.
+target, messages that a poller may fetch, a retry. Stepped, a test chooses which one happens next
+and virtual time passes between them. Free, a thread starts each one when it is due.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ class WorldBrokeError(Exception):
 class World:
     """The clock, what is under way, and what happened.
 
-    *seed* determines every id that the account makes and the order of `drain` when asked to shuffle.
+    *seed* determines every id that the account makes and the order of `drain` when asked to
+    shuffle.
     """
 
     clock: Clock
@@ -208,7 +209,8 @@ class World:
         """Let everything happen until nothing waits; return the number of deliveries.
 
         When nothing is ready, virtual time moves on to the next that will be. Schedules do not
-        count as waiting, or a world would never come to rest. Raises `NotDrainedError` after *limit*.
+        count as waiting, or a world would never come to rest. Raises `NotDrainedError` after
+        *limit*.
         """
         clock = self._virtual_clock()
         for count in range(limit):

@@ -14,7 +14,9 @@ LEFT_MILLISECONDS = 30_000
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Sweep ``{"accounts", "regions", "kinds", "rules"}``, or everything; answer what is unfinished."""
+    """Sweep ``{"accounts", "regions", "kinds", "rules"}``, or everything; answer what is
+    unfinished.
+    """
 
     def enough_time() -> bool:
         return context.get_remaining_time_in_millis() > LEFT_MILLISECONDS

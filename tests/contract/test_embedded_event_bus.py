@@ -1,9 +1,10 @@
-"""Events go from PutEvents or a service over rules to targets, with permissions, retries and DLQs."""
+"""Events go over rules to targets, with permissions, retries and dead-letter queues."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from botocore.exceptions import ClientError
 from embedded_account.account import HUB, MEMBER, EmbeddedAccount
 from embedded_account.event_bus import Attempt, TargetFailedError
 from embedded_account.invocation import FunctionSpec, Outcome
-from embedded_account.world import EventFailed
+from embedded_account.world import EventFailed, FunctionRan
 
 REGION, OTHER_REGION = "eu-central-1", "us-east-1"
 QUEUE = f"arn:aws:sqs:{REGION}:{HUB}:events"
@@ -407,3 +408,102 @@ def test_reads_are_told_only_to_rules_that_ask_for_them(account: EmbeddedAccount
     account.client("cloudtrail").describe_trails()
     account.world.drain()
     assert len(bodies(account)) == 1
+
+
+@pytest.fixture
+def guarded(recorder: Recorder) -> Iterator[EmbeddedAccount]:
+    """An account in which IAM is enforced."""
+    with EmbeddedAccount(runner=lambda _: recorder) as account:
+        for name in ("events", "dead-letters"):
+            account.client("sqs").create_queue(QueueName=name)
+        yield account
+
+
+def statement(principal: dict[str, str], action: str, resource: str, **condition: Any) -> str:
+    allowed = {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": resource}
+    if condition:
+        allowed["Condition"] = condition
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Sid": "one", **allowed}]})
+
+
+def allow_rule(account: EmbeddedAccount, queue: str) -> None:
+    sqs = account.client("sqs")
+    url = sqs.get_queue_url(QueueName=queue.rpartition(":")[2])["QueueUrl"]
+    source = {"aws:SourceArn": f"arn:aws:events:{REGION}:{HUB}:rule/mine"}
+    principal = {"Service": "events.amazonaws.com"}
+    policy = statement(principal, "sqs:SendMessage", queue, ArnEquals=source)
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+
+
+def test_a_queues_policy_must_let_the_rule_in(guarded: EmbeddedAccount) -> None:
+    rule(guarded, {"Arn": QUEUE, "DeadLetterConfig": {"Arn": DEAD_LETTERS}})
+    allow_rule(guarded, DEAD_LETTERS)
+    put(guarded, {"n": 1})
+    guarded.world.drain()
+    (letter,) = messages(guarded, "dead-letters")
+    assert attributes(letter)["ERROR_CODE"] == "NO_PERMISSIONS"
+    allow_rule(guarded, QUEUE)
+    put(guarded, {"n": 2})
+    guarded.world.drain()
+    assert [body["detail"] for body in bodies(guarded)] == [{"n": 2}]
+
+
+def test_another_accounts_bus_takes_events_only_with_role_and_policy(
+    guarded: EmbeddedAccount,
+) -> None:
+    bus = guarded.client("events").create_event_bus(Name="ingest")["EventBusArn"]
+    iam = guarded.client("iam", MEMBER)
+    trust = json.loads(statement({"Service": "events.amazonaws.com"}, "sts:AssumeRole", "*"))
+    del trust["Statement"][0]["Resource"]
+    made = iam.create_role(RoleName="forward", AssumeRolePolicyDocument=json.dumps(trust))
+    rule(guarded, {"Arn": bus, "RoleArn": made["Role"]["Arn"]}, owner=MEMBER)
+
+    def told() -> list[str]:
+        put(guarded, owner=MEMBER)
+        guarded.world.drain()
+        entry = guarded.world.history[-1]
+        return [entry.code] if isinstance(entry, EventFailed) else []
+
+    assert told() == ["NO_PERMISSIONS"]
+    may = {"Effect": "Allow", "Action": "events:PutEvents", "Resource": bus}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [may]})
+    iam.put_role_policy(RoleName="forward", PolicyName="put", PolicyDocument=document)
+    assert told() == ["NO_PERMISSIONS"]
+    organization = {"aws:PrincipalOrgID": "o-exampleorgid"}
+    policy = statement({"AWS": "*"}, "events:PutEvents", bus, StringEquals=organization)
+    guarded.client("events").put_permission(EventBusName="ingest", Policy=policy)
+    assert told() == []
+
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Changes:
+    Type: AWS::SQS::Queue
+    Properties: {VisibilityTimeout: 180, QueueName: changes}
+  Evaluate:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.13
+      Handler: app.handler
+      CodeUri: evaluate
+      Events:
+        Changes:
+          Type: SQS
+          Properties: {Queue: !GetAtt Changes.Arn}
+"""
+
+
+def test_a_deployed_template_runs_its_function_from_the_source_tree(tmp_path: Path) -> None:
+    (tmp_path / "evaluate").mkdir()
+    code = "def handler(event, context):\n    return event['Records'][0]['body']\n"
+    (tmp_path / "evaluate" / "app.py").write_text(code)
+    template = tmp_path / "template.yaml"
+    template.write_text(TEMPLATE)
+    with EmbeddedAccount() as account:
+        assert account.deploy(template, "sentinel").status == "CREATE_COMPLETE"
+        url = account.client("sqs").get_queue_url(QueueName="changes")["QueueUrl"]
+        account.client("sqs").send_message(QueueUrl=url, MessageBody="hello")
+        account.world.drain()
+        ran = [entry for entry in account.world.history if isinstance(entry, FunctionRan)]
+        assert [entry.outcome.payload for entry in ran] == ["hello"]

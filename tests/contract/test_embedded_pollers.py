@@ -6,8 +6,13 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from embedded_account.account import HUB, EmbeddedAccount
 from embedded_account.clock import VirtualClock, WallClock
@@ -550,3 +555,48 @@ def test_a_synchronous_invocation_answers_the_functions_result_or_error(
     answer = client.invoke(FunctionName="evaluate", Payload=b"{}")
     assert answer["FunctionError"] == "Unhandled"
     assert json.load(answer["Payload"]) == {"errorMessage": "no"}
+
+
+def test_a_queue_is_polled_only_with_the_functions_own_rights(function: Function) -> None:
+    with EmbeddedAccount(runner=lambda _: function) as account:
+        prepare(account)
+        url = queue(account)
+        send(account, url, "a")
+        assert account.world.drain() == 0
+        iam = account.client("iam")
+        assume = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}
+        trust = {"Version": "2012-10-17", "Statement": [assume | {"Action": "sts:AssumeRole"}]}
+        iam.update_assume_role_policy(RoleName="evaluate", PolicyDocument=json.dumps(trust))
+        names = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+        may = {"Effect": "Allow", "Action": [f"sqs:{name}" for name in names], "Resource": QUEUE}
+        iam.put_role_policy(
+            RoleName="evaluate",
+            PolicyName="poll",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [may]}),
+        )
+        account.world.drain()
+    assert function.batches == [["a"]]
+
+
+def test_a_function_url_asks_who_calls(function: Function) -> None:
+    with EmbeddedAccount(runner=lambda _: function) as account:
+        prepare(account)
+        account.client("lambda").create_function_url_config(
+            FunctionName="evaluate", AuthType="AWS_IAM"
+        )
+        url = account.url_of("evaluate")
+        with pytest.raises(HTTPError, match="403"):
+            urlopen(url + "approve")
+        signed = AWSRequest("POST", url + "approve?id=1", data=b"{}", headers={"A": "b"})
+        keys = account.credentials(HUB)
+        credentials = Credentials(keys["aws_access_key_id"], keys["aws_secret_access_key"])
+        SigV4Auth(credentials, "lambda", REGION).add_auth(signed)
+        request = Request(signed.url, data=b"{}", headers=dict(signed.headers.items()))
+        function.behave = lambda event: Outcome(
+            {"statusCode": 201, "body": "done"}, None, None, (), 0.0, cold=False
+        )
+        with urlopen(request) as response:
+            assert (response.status, response.read()) == (201, b"done")
+    event = function.events[0]
+    assert (event["rawPath"], event["queryStringParameters"]) == ("/approve", {"id": "1"})
+    assert event["requestContext"]["authorizer"]["iam"]["userArn"] == f"arn:aws:iam::{HUB}:root"

@@ -17,7 +17,8 @@ from sentinel import limits
 from sentinel.aws import mail as sns_mail
 from sentinel.links import Portal
 from sentinel.mail_message import Mail, Sender, mail_digest, mail_message
-from sentinel.notice import EvidenceLine, State, digest
+from sentinel.finding import EvidenceLine
+from sentinel.notice import State, digest
 
 from tests.unit.test_escape import hostile_text
 from tests.unit.test_notice import a_notice, every_state, many_notices

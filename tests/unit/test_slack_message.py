@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sentinel import limits
-from sentinel.notice import Actor, EvidenceLine, Notice, State, digest
+from sentinel.finding import EvidenceLine
+from sentinel.notice import Actor, Notice, State, digest
 from sentinel.slack_message import (
     Message,
     notice_block_id,

@@ -20,7 +20,6 @@ from embedded_account.cloudformation.template_text import read_template
 
 # Accepted with these values only: anything else would be a promise that is not kept.
 _UNSUPPORTED: Final[Mapping[str, tuple[Any, ...]]] = {
-    "ClientRequestToken": (),
     "DeletionMode": ("STANDARD",),
     "DeploymentMode": (),
     "DisableRollback": (False,),
@@ -97,7 +96,7 @@ class Request:
         """Refuse, by name, an option that would be ignored."""
         for name, harmless in _UNSUPPORTED.items():
             value = self.given(name)
-            if value is not None and name != "ClientRequestToken" and value not in harmless:
+            if value is not None and value not in harmless:
                 raise TemplateError(f"{name} is not supported by the embedded account")
 
     def template_text(self) -> str:

@@ -24,7 +24,7 @@ def _modules(package: ModuleType) -> Iterator[tuple[str, ModuleType]]:
 
 @cache
 def rules() -> Mapping[str, Rule]:
-    """Every rule by its id. Raises TypeError for a file that does not define the rule of its name."""
+    """Every rule by its id. Raises TypeError for a file that lacks the rule of its name."""
     found: dict[str, Rule] = {}
     for name, module in _modules(rules_package):
         made = getattr(module, name, None)
@@ -51,7 +51,7 @@ def rules_for(kind: type[Subject]) -> tuple[Rule, ...]:
 
 
 def touched_by(kind: type[Subject]) -> tuple[type[Resource], ...]:
-    """The kinds of resource whose verdicts may change when one of *kind* does: its parent's rules."""
+    """The kinds whose verdicts may change when a resource of *kind* does: its parent."""
     return _parents_by_kind().get(kind, ())
 
 

@@ -1,4 +1,4 @@
-"""What a rule says: severity, evidence, the verdict on a subject, and the fingerprint of a problem."""
+"""What a rule says: severity, evidence, the verdict on a subject, a problem's fingerprint."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Guard:
 class Evidence:
     """Which member makes a rule fire, and its value.
 
-    *severity*: None is the rule's own. *key* separates two problems of one rule on one subject, and is
-    part of the fingerprint. *guarded_by* answers with the guard that lowers the severity, if there is
-    one; when it raises NotKnown nothing is lowered and the unread guard is named.
+    *severity*: None is the rule's own. *key* separates two problems of one rule on one subject, and
+    is part of the fingerprint. *guarded_by* answers with the guard that lowers the severity, if
+    there is one; when it raises NotKnown nothing is lowered and the unread guard is named.
     """
 
     path: str
@@ -102,9 +102,9 @@ class Problem:
 class Verdict:
     """What one rule said of one subject, *as_of* a time.
 
-    *from_read*: the subject was read live, so that a silent verdict may close a finding. *gap*: what
-    could not be seen; problems found before it are kept, and none is closed. *unread*: guards that
-    could not be read and so lowered nothing. *activity*: the subject is a call, not a state.
+    *from_read*: the subject was read live, so that a silent verdict may close a finding. *gap*:
+    what could not be seen; problems found before it are kept, and none is closed. *unread*: guards
+    that could not be read and so lowered nothing. *activity*: the subject is a call, not a state.
     """
 
     rule: str

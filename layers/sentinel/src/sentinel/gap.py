@@ -13,8 +13,8 @@ from sentinel.life import Move, Status
 class Gap:
     """Why something in an account and Region cannot be assessed.
 
-    *kind* is the kind of subject, *cause* the operation that fails or the check that does, *reason* what
-    AWS answered last. The same cause is one gap, however many resources it hides.
+    *kind* is the kind of subject, *cause* the operation that fails or the check that does, *reason*
+    what AWS answered last. The same cause is one gap, however many resources it hides.
     """
 
     partition: str

@@ -59,8 +59,9 @@ def judge(
 ) -> Verdict:
     """Judge a subject with a rule.
 
-    *as_of* is the event's time, or the start of the read. A subject from an event is read live, once,
-    when the rule touches what was not seen or when a HIGH or CRITICAL rests on an absent member.
+    *as_of* is the event's time, or the start of the read. A subject from an event is read live,
+    once, when the rule touches what was not seen or when a HIGH or CRITICAL rests on an absent
+    member.
     """
     seen = _look(rule, subject, world, settings)
     verdict = _verdict(rule, subject, seen, as_of, from_read, cause or Cause())

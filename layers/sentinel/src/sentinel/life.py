@@ -149,7 +149,9 @@ def _moved_standing(
     verdict: Verdict,
     moved: list[Finding],
 ) -> Standing:
-    """A verdict that saw nothing moves no watermark: what it missed may still be told by an older one."""
+    """A verdict that saw nothing moves no watermark: what it missed may still be told by an older
+    one.
+    """
     blind = bool(verdict.gap) and not verdict.problems
     before = standing.as_of if standing else datetime.min.replace(tzinfo=verdict.as_of.tzinfo)
     live = {key: f for key, f in findings.items() if f.status is not Status.RESOLVED}

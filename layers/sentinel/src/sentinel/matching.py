@@ -1,4 +1,4 @@
-"""Matching names and ARNs with the patterns of the policy's lists: ``*`` and ``?``, in linear time."""
+"""Matching names and ARNs with the patterns of the policy's lists, in linear time."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ _FRACTION = re.compile(r"\.(\d+)")
 def parse(text: str) -> datetime:
     """Read a time as CloudTrail, EventBridge, the APIs and exported logs write it.
 
-    A blank between date and time, any number of fraction digits and a missing zone (meaning UTC) are
-    accepted. Raises ValueError for anything else.
+    A blank between date and time, any number of fraction digits and a missing zone (meaning UTC)
+    are accepted. Raises ValueError for anything else.
     """
     match = _FRACTION.search(text)
     if match:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Literal
 
 from sentinel import limits
+from sentinel.finding import EvidenceLine
 from sentinel.links import Portal, console_link
 
 ARN_LENGTH = 700
@@ -78,15 +79,6 @@ class Actor:
     session: str = ""
     source_ip: str = ""
     user_agent: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceLine:
-    """One member that made the rule fire: its path, its value, and the baseline's if known."""
-
-    path: str
-    value: object
-    before: object = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The team's policy: members, lists, settings, modes and exemptions, as ``policy.yaml`` holds them."""
+"""The team's policy: members, lists, settings, modes and exemptions."""
 
 from __future__ import annotations
 
@@ -142,7 +142,9 @@ class PolicyError(ValueError):
 
 
 def parse(document: object) -> Policy:
-    """Read a policy document and check it against the catalog. Raises PolicyError with all problems."""
+    """Read a policy document and check it against the catalog. Raises PolicyError with all
+    problems.
+    """
     if not isinstance(document, Mapping):
         raise PolicyError(("policy: expected a mapping with members, lists, settings, exemptions",))
     try:

@@ -66,8 +66,8 @@ class Actor:
 class Record:
     """One CloudTrail record; members of *request* and *response* are AWS's own.
 
-    *truncated* says that CloudTrail left the request out because it was over 100 KB (CloudTrail record
-    contents: ``requestParameters``), so that nothing can be concluded from an absent member.
+    *truncated* says that CloudTrail left the request out because it was over 100 KB (CloudTrail
+    record contents: ``requestParameters``), so that nothing can be concluded from an absent member.
     """
 
     event_id: str
@@ -96,7 +96,8 @@ class Record:
 
 
 def read(detail: object) -> Record:
-    """Read one CloudTrail record, as EventBridge carries it in ``detail`` or an archive in ``Records``.
+    """Read one CloudTrail record, as EventBridge carries it in ``detail`` or an archive in
+    ``Records``.
 
     Raises `Unreadable` when it is no CloudTrail record, or lacks what every record has
     (CloudTrail User Guide, "CloudTrail record contents").

@@ -1,4 +1,4 @@
-"""A rule: one small function that judges a subject, and everything that follows from its signature."""
+"""A rule: one small function that judges a subject, and what follows from its signature."""
 
 from __future__ import annotations
 

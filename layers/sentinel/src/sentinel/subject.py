@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from sentinel.record import Actor, Record
 
 REDACTIONS = frozenset({"***", "REDACTED", "HIDDEN_DUE_TO_SECURITY_REASONS"})
-"""What AWS writes over a value that it does not tell: gateway events, gateway data events, registry."""
+"""What AWS writes over a value that it does not tell: gateway events, gateway data events,
+registry.
+"""
 
 _REQUIRED: Any = object()
 _ABSENT: Any = object()
@@ -82,7 +84,7 @@ def redacted(value: object) -> bool:
 
 
 class Part:
-    """A piece of what AWS says, in AWS's own words; a member is validated when it is first touched."""
+    """A piece of what AWS says, in its own words; a member is validated when it is first touched."""
 
     _declared: ClassVar[Mapping[str, Any]] = {}
     _seen: Mapping[str, Any]
@@ -102,7 +104,9 @@ class Part:
 
     @classmethod
     def of(cls, seen: Mapping[str, Any], *, complete: bool = True) -> Self:
-        """Make one from AWS's members. *complete*: what is not in *seen* is absent, else it is unseen."""
+        """Make one from AWS's members. *complete*: what is not in *seen* is absent, else it is
+        unseen.
+        """
         return cls._made(seen, complete, _Context("", set()))
 
     @classmethod
@@ -183,8 +187,8 @@ def _parts(hint: Any) -> Iterator[type[Part]]:
 class Identity:
     """Which thing a subject is and where it lives; *key* is what its findings hang on.
 
-    *key* is the full ARN, or ``partition/account/region/kind/id`` where an event cannot tell the ARN.
-    *name* is for people.
+    *key* is the full ARN, or ``partition/account/region/kind/id`` where an event cannot tell the
+    ARN. *name* is for people.
     """
 
     partition: str
@@ -239,9 +243,9 @@ class Subject(Part):
 class Effect:
     """What a CloudTrail event tells of a subject.
 
-    *tells* is "all" when the request is the whole state (create, and replacing updates where AWS says
-    so), "part" for a PATCH or where nobody knows, "nothing" when the state must be read, "end" for a
-    delete, "call" for an activity.
+    *tells* is "all" when the request is the whole state (create, and replacing updates where AWS
+    says so), "part" for a PATCH or where nobody knows, "nothing" when the state must be read, "end"
+    for a delete, "call" for an activity.
     """
 
     tells: str
@@ -261,9 +265,9 @@ class Reading:
 
     *listed_id* is the member of a list item that names the thing to the get call, *get_id* the get
     call's parameter for it. *parent_id* is the parameter by which a child's calls name its parent.
-    *wrapper* is the member of the answer that holds the state, where AWS wraps it. *version* names an
-    immutable version, both in the answer and in the get call. *calls_per_second* leaves the customer a
-    good part of the service's quota (AgentCore Developer Guide, "Quotas").
+    *wrapper* is the member of the answer that holds the state, where AWS wraps it. *version* names
+    an immutable version, both in the answer and in the get call. *calls_per_second* leaves the
+    customer a good part of the service's quota (AgentCore Developer Guide, "Quotas").
     """
 
     service: str
@@ -320,8 +324,8 @@ class Resource(Subject):
     def state(self) -> dict[str, Any]:
         """What can be kept of this resource: declared members, and the names of those unseen.
 
-        Sensitive members are named and not kept. `restored` gives back a resource for which present,
-        absent and unseen are what they were.
+        Sensitive members are named and not kept. `restored` gives back a resource for which
+        present, absent and unseen are what they were.
         """
         unseen: list[str] = []
         kept = _pruned(type(self), self._seen, unseen)
@@ -399,5 +403,5 @@ class Activity(Subject):
 
     @classmethod
     def identify(cls, record: Record) -> Identity:
-        """Which resource was called; an activity is judged even if the record does not say which."""
+        """Which resource was called; an activity is judged even where the record does not say."""
         raise NotImplementedError

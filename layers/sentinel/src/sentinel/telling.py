@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from sentinel import catalog
-from sentinel.finding import EvidenceLine as Line
-from sentinel.finding import Problem
+from sentinel.finding import EvidenceLine, Problem
 from sentinel.gap import Gap
 from sentinel.life import Finding, Move
-from sentinel.notice import Actor, EvidenceLine, Notice, State, shown
+from sentinel.notice import Actor, Notice, State, shown
 from sentinel.policy import Policy
 from sentinel.record import Actor as Caller
 
@@ -21,8 +20,9 @@ STATE_OF = {
     Move.RESOLVED: State.RESOLVED,
 }
 CURES = {
-    "event": "Events that contradict themselves, or come from accounts and Regions that the policy does"
-    " not name, are not judged. Find out who sent them; add the account to policy.yaml if it is yours.",
+    "event": "Events that contradict themselves, or come from accounts and Regions that the policy"
+    " does not name, are not judged. Find out who sent them, and add the account to policy.yaml if"
+    " it is yours.",
 }
 
 
@@ -53,7 +53,7 @@ def notice_of_finding(move: Move, finding: Finding, change_id: str, policy: Poli
         event_id=cause.event_id or None,
         event_category=_category(cause.category),
         event_time=cause.event_time,
-        evidence=tuple(EvidenceLine(e.path, e.value, e.before) for e in finding.problem.evidence),
+        evidence=finding.problem.evidence,
         unread=finding.unread,
         count=finding.problem.count,
         episode=finding.episode,
@@ -99,7 +99,7 @@ def _what(problem: Problem) -> str:
     return "; ".join(_line(line) for line in problem.evidence[:3])
 
 
-def _line(line: Line) -> str:
+def _line(line: EvidenceLine) -> str:
     before = f", was `{shown(line.before)}`" if line.before is not None else ""
     return f"`{line.path}` is `{shown(line.value)}`{before}"
 

@@ -51,8 +51,8 @@ def announce(edge: Edge, row: Item) -> bool:
 def announce_all(edge: Edge, records: Iterable[Mapping[str, Any]]) -> str:
     """Announce what a batch of the table's stream brings, in order.
 
-    The stream is only the bell: each row is read again. Gives the sequence number of the first record
-    that failed, from which Lambda tries again, or nothing.
+    The stream is only the bell: each row is read again. Gives the sequence number of the first
+    record that failed, from which Lambda tries again, or nothing.
     """
     for record in records:
         image = record["dynamodb"]["NewImage"]

@@ -145,7 +145,7 @@ def _take_out(edge: Edge, messages: Sequence[Message], failed: Sequence[str]) ->
     for message in messages:
         if message["messageId"] in failed:
             continue
-        _, _, _, region, account, name = message["eventSourceARN"].split(":", 5)
+        account, name = message["eventSourceARN"].split(":")[4:6]
         queue = edge.client("sqs").get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
         edge.client("sqs").delete_message(
             QueueUrl=queue["QueueUrl"], ReceiptHandle=message["receiptHandle"]

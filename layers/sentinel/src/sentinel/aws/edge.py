@@ -47,8 +47,8 @@ class Settings:
 class Edge:
     """What a function needs of the world outside. One is made when a sandbox starts.
 
-    boto3 is imported, and each client made, when it is first asked for. All clients share one botocore
-    session (73 ms for a new one, 2 ms for a further client).
+    boto3 is imported, and each client made, when it is first asked for. All clients share one
+    botocore session (73 ms for a new one, 2 ms for a further client).
     """
 
     def __init__(self, settings: Settings | None = None) -> None:

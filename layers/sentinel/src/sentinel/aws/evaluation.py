@@ -1,6 +1,7 @@
-"""Judging what was delivered: an event becomes verdicts, verdicts become findings, and a recheck is due.
+"""Judging what was delivered: an event becomes verdicts, verdicts become findings.
 
-Every write can be repeated: a record that fails is delivered again and finds its work half done or done.
+A live recheck follows. Every write can be repeated: a record that fails is delivered again and
+finds its work half done, or done.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ class Evaluation:
     def event(self, event: Mapping[str, Any]) -> None:
         """Judge one EventBridge event, or do one recheck.
 
-        Raises RulesFailed when a rule broke, and whatever AWS raised when a write failed: the record is
-        then delivered again.
+        Raises RulesFailed when a rule broke, and whatever AWS raised when a write failed: the
+        record is then delivered again.
         """
         self.tally.delivered += 1
         if "recheck" in event:

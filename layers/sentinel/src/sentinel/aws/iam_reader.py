@@ -63,7 +63,7 @@ def policies_of_role(reader: Reader, role: Identity) -> Iterator[IamPolicy]:
 
 
 def policies(reader: Reader) -> Iterator[IamPolicy]:
-    """Every policy of the account: inline ones, its own managed ones, and AWS's that are attached."""
+    """Every policy of the account: inline, its own managed ones, and AWS's that are attached."""
     place = reader.place
     for page in _details(reader):
         for policy in page.get("Policies", ()):

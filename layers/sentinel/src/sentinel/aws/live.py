@@ -48,8 +48,8 @@ class OwnAccount:
 class LiveWorld:
     """Reads what rules ask for, and remembers what was refused and what was not.
 
-    *read* maps where an operation succeeded, *refused* where it failed to what AWS said: the makings of
-    gaps and of their cures.
+    *refused* maps where an operation failed to what AWS said, *succeeded* is where one did not:
+    the makings of gaps and of their cures.
     """
 
     def __init__(self, edge: Edge) -> None:
@@ -95,8 +95,8 @@ class LiveWorld:
     def listed(self, kind: type[Resource], place: Identity) -> Iterator[Resource | Unread]:
         """Every resource of a kind in an account and Region, each as it is now.
 
-        A resource that is listed and cannot be read comes as `Unread`. Raises CannotRead when the list
-        itself cannot be had.
+        A resource that is listed and cannot be read comes as `Unread`. Raises CannotRead when the
+        list itself cannot be had.
         """
         reader = self._reader(kind, place)
         if kind is Trail:

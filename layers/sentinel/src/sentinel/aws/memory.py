@@ -52,7 +52,7 @@ class Memory:
         )
 
     def keep(self, activities: Iterable[Activity]) -> None:
-        """Store activities by event id, before they are judged; the same one again changes nothing."""
+        """Store activities by event id before they are judged; the same one again changes nothing."""
         items = {tuple(plain(i).values())[:2]: i for i in map(_activity_item, activities)}
         pending = [{"PutRequest": {"Item": item}} for item in items.values()]
         while pending:

@@ -118,7 +118,9 @@ class Notifier:
         return moment.text(clock.now())
 
     def _edit(self, slack: SlackBot, posted: Posted, notice: Notice, *, tried: bool) -> None:
-        """Edit the message; reply in its thread where a person must look again, or an edit is refused."""
+        """Edit the message; reply in its thread where a person must look again, or an edit is
+        refused.
+        """
         refused = False
         try:
             slack.update(posted, slack_message(notice))

@@ -1,4 +1,4 @@
-"""The policy at run time: the records bucket's copy, read again by its ETag at most once a minute."""
+"""The policy at run time: the records bucket's copy, read again at most once a minute."""
 
 from __future__ import annotations
 

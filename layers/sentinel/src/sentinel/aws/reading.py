@@ -64,7 +64,9 @@ class Reader:
     def pages(
         self, service: str, operation: str, *, continued_by: str = "nextToken", **request: Any
     ) -> Iterator[dict[str, Any]]:
-        """All pages of a list call; *continued_by* is the member that leads on, in request and answer."""
+        """All pages of a list call; *continued_by* is the member that leads on, in request and
+        answer.
+        """
         following: dict[str, Any] = {}
         while True:
             answer = self.call(service, operation, **request, **following)

@@ -1,7 +1,8 @@
 """The findings table: every write conditional, every change a row of the outbox.
 
-A verdict is read, applied and written in one transaction: the standing if nobody moved it meanwhile,
-each finding if nobody changed it, each change if it is not there. Whoever loses the race reads again.
+A verdict is read, applied and written in one transaction: the standing if nobody moved it
+meanwhile, each finding if nobody changed it, each change if it is not there. Whoever loses the race
+reads again.
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ class Store:
         self._update(key, "REMOVE #lease", "attribute_exists(pk)", {"#lease": f"lease_{mark}"}, {})
 
     def mark(self, key: Item, mark: str, value: str) -> None:
-        """Say that something was told, after it was; the last mark takes the row out of the outbox."""
+        """Say, after the effect, that it was had; the last mark takes the row out of the outbox."""
         self._update(
             key,
             "SET #mark = :value REMOVE #lease",

@@ -1,6 +1,7 @@
 """Sweeping: everything that exists is read and judged, slice by slice, and what is gone is closed.
 
-A slice that fails is a gap. A sweep that runs out of time says what is unfinished and goes on there.
+A slice that fails is a gap. A sweep that runs out of time says what is unfinished and goes on
+there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Tending, every five minutes: whatever was left undone is done.
 
-Changes that nobody announced or told, rechecks that are overdue, findings that an exemption hid until it
-expired, activities that have been quiet, and sweeps that ran out of time.
+Changes that nobody announced or told, rechecks that are overdue, findings that an exemption hid
+until it expired, activities that have been quiet, and sweeps that ran out of time.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from sentinel.iam.document import Document, Statement
 
 
 def admits_everybody(document: Document) -> bool:
-    """Whether an Allow statement names the principal `*`, or all but some, and nothing confines it."""
+    """Whether an Allow names the principal `*`, or all but some, and nothing confines it."""
     return any(
         statement.effect == "Allow"
         and _names_everybody(statement)

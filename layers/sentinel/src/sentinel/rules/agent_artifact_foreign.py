@@ -22,12 +22,12 @@ def agent_artifact_foreign(
     """Agent runs an image or code from outside.
 
     Risk:
-        Whoever owns the registry or the bucket decides what runs with the agent's role, today and at
-        every later cold start.
+        Whoever owns the registry or the bucket decides what runs with the agent's role, today and
+        at every later cold start.
 
     Fix:
-        Copy the image into a registry of your own account, or the code into a bucket of your own, pin
-        it by digest or version, and update the agent.
+        Copy the image into a registry of your own account, or the code into a bucket of your own,
+        pin it by digest or version, and update the agent.
 
     Silent:
         For registries of the agent's own account and of trusted accounts, and for buckets that the

@@ -14,8 +14,8 @@ def agent_trust_unscoped(trust: IamTrust, policies: Each[IamPolicy]) -> Findings
         resource may be made to use the role.
 
     Fix:
-        Add aws:SourceAccount with your own account, and aws:SourceArn where the resource is known, to
-        the trust policy.
+        Add aws:SourceAccount with your own account, and aws:SourceArn where the resource is known,
+        to the trust policy.
 
     Silent:
         When a condition names the source account, ARN or organization, for other services, and for

@@ -9,16 +9,17 @@ def gateway_authenticate_only_unguarded(gateway: Gateway, targets: Each[GatewayT
     """Gateway admits every principal of every AWS account.
 
     Risk:
-        AUTHENTICATE_ONLY checks that a request is signed, not by whom: anybody with an AWS account of
-        their own can call every tool behind the gateway.
+        AUTHENTICATE_ONLY checks that a request is signed, not by whom: anybody with an AWS account
+        of their own can call every tool behind the gateway.
 
     Fix:
-        Attach a policy engine in ENFORCE, or an interceptor for requests, or let every target use the
-        caller's own credentials. Else create a gateway with AWS_IAM or CUSTOM_JWT and move its callers.
+        Attach a policy engine in ENFORCE, or an interceptor for requests, or let every target use
+        the caller's own credentials. Else create a gateway with AWS_IAM or CUSTOM_JWT and move its
+        callers.
 
     Silent:
-        When a policy engine enforces, an interceptor sees each request, or every target asks for the
-        caller's IAM credentials. MEDIUM while the gateway has no target.
+        When a policy engine enforces, an interceptor sees each request, or every target asks for
+        the caller's IAM credentials. MEDIUM while the gateway has no target.
 
     Blind:
         What the policies of the engine permit, and what the code of an interceptor decides.

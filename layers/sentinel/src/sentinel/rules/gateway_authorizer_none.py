@@ -25,11 +25,12 @@ def gateway_authorizer_none(gateway: Gateway, targets: Each[GatewayTarget]) -> F
 
     Fix:
         AWS does not change the authorizer of an existing gateway. Create a gateway with AWS_IAM or
-        CUSTOM_JWT, move its callers, and delete this one. Until then attach a policy engine in ENFORCE.
+        CUSTOM_JWT, move its callers, and delete this one. Until then attach a policy engine in
+        ENFORCE.
 
     Silent:
-        Never when the type is NONE. An enforcing policy engine, an interceptor that sees each request
-        with its headers, or targets that all pass the caller's token on lower it to MEDIUM.
+        Never when the type is NONE. An enforcing policy engine, an interceptor that sees each
+        request with its headers, or targets that all pass the caller's token on lower it to MEDIUM.
 
     Blind:
         What the policies of the engine permit, and what the code of an interceptor decides.

@@ -28,8 +28,8 @@ def iam_bedrock_wildcard(policy: IamPolicy) -> Findings:
 
     Silent:
         For reads, for resources named by id or by the prefix of one agent, for actions that know no
-        resource, and for what an unconditional Deny takes back. MEDIUM for every id of one type, LOW
-        behind a condition that confines.
+        resource, and for what an unconditional Deny takes back. MEDIUM for every id of one type,
+        LOW behind a condition that confines.
 
     Blind:
         What other policies, boundaries and organization policies add or take away.

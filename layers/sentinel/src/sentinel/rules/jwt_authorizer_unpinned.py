@@ -41,8 +41,8 @@ def jwt_authorizer_unpinned(
 
     Fix:
         Set allowedAudience or allowedClients, or a custom claim on aud, client_id or sub, or
-        allowedWorkloadConfiguration. GitHub and GitLab let the caller choose the audience: pin sub or
-        repository there.
+        allowedWorkloadConfiguration. GitHub and GitLab let the caller choose the audience: pin sub
+        or repository there.
 
     Silent:
         When one of these pins the token, and when no JWT authorizer is used.

@@ -22,17 +22,17 @@ def runtime_shell_command(
     """Somebody ran a shell command inside an agent.
 
     Risk:
-        The command ran in the agent's container with its files, its environment and its role: enough
-        to read its secrets and to act in its name.
+        The command ran in the agent's container with its files, its environment and its role:
+        enough to read its secrets and to act in its name.
 
     Fix:
-        Ask the caller. If nobody knows of it, stop the session, deny InvokeAgentRuntimeCommand on the
-        runtime and its endpoints, revoke the role's sessions, and read the command in the agent's log
-        group by the request id.
+        Ask the caller. If nobody knows of it, stop the session, deny InvokeAgentRuntimeCommand on
+        the runtime and its endpoints, revoke the role's sessions, and read the command in the
+        agent's log group by the request id.
 
     Silent:
-        Never. INFORMATIONAL for the principals in shell_users; CRITICAL for root, for another account,
-        and for the principals in agents.
+        Never. INFORMATIONAL for the principals in shell_users; CRITICAL for root, for another
+        account, and for the principals in agents.
 
     Blind:
         The command itself, which CloudTrail does not record; each command of an interactive shell.

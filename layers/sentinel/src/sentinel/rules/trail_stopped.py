@@ -17,8 +17,8 @@ def trail_stopped(trail: Trail, others: Each[Trail]) -> Findings:
         and replay the archive of the time between.
 
     Silent:
-        When the trail logs. HIGH while another trail of the account still records write events in the
-        Region.
+        When the trail logs. HIGH while another trail of the account still records write events in
+        the Region.
 
     Blind:
         Calls that were made while nothing recorded.

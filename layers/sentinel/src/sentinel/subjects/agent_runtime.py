@@ -56,8 +56,8 @@ class AgentRuntimeArtifact(Part):
 class AgentRuntime(Resource):
     """An agent's code, its role and its network.
 
-    AWS's documentation does not say whether UpdateAgentRuntime resets what is left out, so an update
-    is taken as a part of the state and the rest is read.
+    AWS's documentation does not say whether UpdateAgentRuntime resets what is left out, so an
+    update is taken as a part of the state and the rest is read.
     """
 
     kind: ClassVar[str] = "runtime"

@@ -11,7 +11,9 @@ from sentinel.subject import CREATES, DELETES, Effect, Identity, Resource
 
 
 class ResourcePolicy(Resource):
-    """Who may call a resource, as its own policy says; it is read by the resource's ARN, not listed."""
+    """Who may call a resource, as its own policy says; it is read by the resource's ARN, not
+    listed.
+    """
 
     kind: ClassVar[str] = "resource-policy"
     sources: ClassVar[tuple[str, ...]] = SOURCES
