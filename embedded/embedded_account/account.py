@@ -323,8 +323,9 @@ class EmbeddedAccount:
             event if isinstance(event, Response) else response_of(self.lambdas.invoke(arn, event))
         )
         headers = dict(response.headers)
-        if response.cookies:
-            headers["Set-Cookie"] = "; ".join(response.cookies)
+        if len(response.cookies) > 1:
+            raise NotImplementedError("a function URL's answer with several cookies")
+        headers |= {"Set-Cookie": cookie for cookie in response.cookies}
         return Answer(response.status, headers, response.body)
 
     def _repairs(self) -> tuple[Any, ...]:
@@ -337,7 +338,7 @@ class EmbeddedAccount:
         )
 
     def _begin(self, call: Call) -> Tell:
-        """Remember which trails log now: StopLogging itself is still delivered by the one that it stops."""
+        """Remember which trails log now: StopLogging is still told by the one that it stops."""
         before = logging_trails(call.account) if call.service == "cloudtrail" else ()
 
         def tell(answer: Answer) -> None:
@@ -372,7 +373,10 @@ class EmbeddedAccount:
 
     def _may_poll(self, mapping: EventSource) -> str | None:
         service = mapping.source_arn.split(":")[2]
-        role = self.lambdas.role_of(mapping.function_arn)
+        try:
+            role = self.lambdas.role_of(mapping.function_arn)
+        except LookupError as gone:
+            return str(gone)
         refusals = (
             self._access.role_may(
                 role, action, mapping.source_arn, service="lambda.amazonaws.com", source_arn=None
@@ -436,7 +440,7 @@ def _queue_url(arn: str) -> str:
 
 @functools.cache
 def _loader() -> Any:
-    """Reading botocore's models takes a tenth of a second for each service: once is enough."""
+    """Keep what was read: botocore's models take a tenth of a second for each service."""
     return botocore.loaders.create_loader()
 
 

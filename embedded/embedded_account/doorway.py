@@ -15,6 +15,7 @@ import json
 import re
 import socket
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -358,9 +359,9 @@ def _not_implemented(call: Call, missing: NotImplementedError) -> str:
     return f"the embedded account does not have {call.service} {call.operation}: {missing}"
 
 
-def _turned_away(code: str, message: str) -> Answer:
+def _turned_away(code: str, message: str, status: int = 403) -> Answer:
     body = json.dumps({"__type": code, "message": message})
-    return Answer(403, {"Content-Type": "application/json"}, body.encode(), code, message)
+    return Answer(status, {"Content-Type": "application/json"}, body.encode(), code, message)
 
 
 class _RawBody(BytesIO):
@@ -493,6 +494,10 @@ class _Handler(BaseHTTPRequestHandler):
         except NoAnswerError:
             self.close_connection = True
             return
+        except Exception as broken:  # noqa: BLE001 - told to the client by name, and printed
+            traceback.print_exc()
+            message = f"the embedded account broke: {type(broken).__name__}: {broken}"
+            answer = _turned_away("InternalFailure", message, 500)
         self.send_response_only(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
