@@ -9,7 +9,7 @@ from typing import Any
 
 from sentinel import catalog, cloudtrail, record
 from sentinel.cloudtrail import Sighting
-from sentinel.finding import Severity, Verdict
+from sentinel.finding import Cause, Severity, Verdict
 from sentinel.judge import CannotRead, judge
 from sentinel.policy import Policy
 from sentinel.record import Record, Skip, Unreadable
@@ -25,6 +25,7 @@ class OfflineWorld:
     def __init__(self) -> None:
         self._baselines: dict[str, Resource] = {}
         self._activities: dict[str, list[Activity]] = {}
+        self._children: dict[tuple[type[Resource], str], Sequence[Resource]] = {}
 
     def now(self) -> datetime:
         """The present."""
@@ -39,8 +40,11 @@ class OfflineWorld:
         raise CannotRead(kind.kind, OFFLINE)
 
     def each(self, kind: type[Resource], beside: Identity) -> Sequence[Resource]:
-        """Nothing is listed."""
-        raise CannotRead(kind.kind, OFFLINE)
+        """The children that an export told of; nothing is listed."""
+        told = self._children.get((kind, beside.key))
+        if told is None:
+            raise CannotRead(kind.kind, OFFLINE)
+        return told
 
     def before(self, kind: type[Resource], identity: Identity) -> Resource | None:
         """The last good state that an earlier record told."""
@@ -63,6 +67,10 @@ class OfflineWorld:
         """Take a state as the baseline of later ones."""
         self._baselines[resource.key] = resource
 
+    def tell(self, kind: type[Resource], beside: Identity, children: Sequence[Resource]) -> None:
+        """Let the children of a resource be known."""
+        self._children[kind, beside.key] = children
+
 
 @dataclass(frozen=True, slots=True)
 class _UnreadAccount:
@@ -73,25 +81,42 @@ class _UnreadAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where something was read: `file`, or `file:line`, and the record's index in the file."""
+
+    source: str
+    index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """A verdict that people should see, and where its record stands."""
 
     verdict: Verdict
-    source: str
+    place: Place
 
 
 @dataclass
 class Judgement:
-    """What judging some records gave: judged + sum of skipped = records."""
+    """What judging some records gave: records = judged + unwatched + sum of skipped.
+
+    *kinds* are those of which a subject was judged, *failures* the rules that broke, with places.
+    """
 
     judged: int = 0
+    unwatched: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
     found: list[Judged] = field(default_factory=list)
     no_baseline: int = 0
+    kinds: set[str] = field(default_factory=set)
+    failures: list[tuple[Place, str]] = field(default_factory=list)
 
     def skip(self, reason: Skip) -> None:
         """Count a record that was passed over."""
-        self.skipped[reason.value] = self.skipped.get(reason.value, 0) + 1
+        if reason is Skip.UNWATCHED:
+            self.unwatched += 1
+        else:
+            self.skipped[reason.value] = self.skipped.get(reason.value, 0) + 1
 
 
 class OfflineJudge:
@@ -99,10 +124,10 @@ class OfflineJudge:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._world = OfflineWorld()
+        self.world = OfflineWorld()
         self.result = Judgement()
 
-    def judge(self, detail: object, source: str) -> None:
+    def judge(self, detail: object, place: Place) -> None:
         """Judge one record, or one EventBridge event."""
         try:
             found = (
@@ -116,50 +141,62 @@ class OfflineJudge:
             return
         self.result.judged += 1
         for sighting in seen:
-            self._sighting(sighting, found, source)
+            self._sighting(sighting, found, place)
 
-    def subject(self, subject: Subject, as_of: datetime, source: str) -> None:
+    def subject(self, subject: Subject, as_of: datetime, place: Place) -> None:
         """Judge one subject that was handed in as it is."""
         self.result.judged += 1
-        for rule in self._rules(type(subject)):
-            verdict = judge(
-                rule,
-                subject,
-                self._world,
-                self._policy.settings_for(rule),
-                as_of=as_of,
-                from_read=True,
-            )
-            self._keep(verdict, source)
+        self._verdicts(subject, as_of, place, from_read=True)
 
-    def _sighting(self, sighting: Sighting, found: Record, source: str) -> None:
+    def _sighting(self, sighting: Sighting, found: Record, place: Place) -> None:
         subject = sighting.subject
         if subject is None:
             return
         if isinstance(subject, Activity):
-            self._world.remember(subject)
-        verdicts = []
-        for rule in self._rules(sighting.kind):
-            settings = self._policy.settings_for(rule)
-            verdict = judge(
-                rule,
-                subject,
-                self._world,
-                settings,
-                as_of=found.time,
-                cause=cloudtrail.cause(found),
-            )
-            verdicts.append(verdict)
-            self._keep(verdict, source)
+            self.world.remember(subject)
+        cause = cloudtrail.cause(found)
+        verdicts = self._verdicts(subject, found.time, place, cause=cause)
         if isinstance(subject, Resource) and subject.complete and _is_good(verdicts):
-            self._world.accept(subject)
+            self.world.accept(subject)
+
+    def _verdicts(
+        self,
+        subject: Subject,
+        as_of: datetime,
+        place: Place,
+        *,
+        cause: Cause | None = None,
+        from_read: bool = False,
+    ) -> list[Verdict]:
+        """What every rule says; one that breaks is a failure and silences no other."""
+        self.result.kinds.add(subject.kind)
+        verdicts = []
+        for rule in self._rules(type(subject)):
+            settings = self._policy.settings_for(rule)
+            try:
+                verdict = judge(
+                    rule,
+                    subject,
+                    self.world,
+                    settings,
+                    as_of=as_of,
+                    from_read=from_read,
+                    cause=cause,
+                )
+            except Exception as error:  # noqa: BLE001 - the other rules are judged, then it is told
+                what = f"rule {rule.id} broke: {type(error).__name__}: {error}"
+                self.result.failures.append((place, what))
+                continue
+            verdicts.append(verdict)
+            self._keep(verdict, place)
+        return verdicts
 
     def _rules(self, kind: type[Subject]) -> Iterator[Rule]:
         return (r for r in catalog.rules_for(kind) if r.id not in self._policy.disabled)
 
-    def _keep(self, verdict: Verdict, source: str) -> None:
+    def _keep(self, verdict: Verdict, place: Place) -> None:
         if verdict.problems or verdict.gap:
-            self.result.found.append(Judged(verdict, source))
+            self.result.found.append(Judged(verdict, place))
         self.result.no_baseline += verdict.no_baseline
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ from sentinel import catalog
 from sentinel.policy import Policy
 
 from sentinel_cli.archive import FileResult, Source, SourceError, Watch, expand, read_all
-from sentinel_cli.offline import Judgement, OfflineJudge, needs_order
+from sentinel_cli.offline import Judgement, OfflineJudge, Place, needs_order
 from sentinel_cli.report import Report
 
 
@@ -23,7 +23,7 @@ class Sifted:
     skipped: dict[str, int]
     errors: tuple[SourceError, ...]
     judgement: Judgement
-    waiting: list[tuple[str, Any]] = field(default_factory=list)
+    waiting: list[tuple[Place, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Sift:
         judge = OfflineJudge(self.policy)
         waiting = []
         for position, record in result.records:
-            place = result.place(position)
+            place = Place(result.place(position), None if result.has_lines else position)
             if needs_order(record):
                 waiting.append((place, record))
             else:
@@ -56,32 +56,36 @@ def watch() -> Watch:
     return {source: frozenset(names) for source, names in catalog.watched().items()}
 
 
-def replay(paths: Sequence[str], policy: Policy, *, strict: bool, jobs: int) -> Report:
+def replay(
+    paths: Sequence[str],
+    policy: Policy,
+    *,
+    strict: bool,
+    jobs: int,
+    read: Callable[[int, int], None] = lambda done, files: None,
+) -> Report:
     """Judge all records of some files, folders, globs, or of standard input.
 
     Records whose rules compare with earlier ones, or count them, are judged last, in the order of
-    their times. What cannot be read is in the report's errors.
+    their times. What cannot be read is in the report's errors. *read* is told how many files of all
+    are done.
     """
-    report = Report()
-    waiting: list[tuple[str, Any]] = []
+    report = Report(policy)
+    waiting: list[tuple[Place, Any]] = []
     sources = list(expand(paths))
     report.files = sum(isinstance(source, Source) for source in sources)
-    for sifted in read_all(sources, watch(), strict=strict, jobs=jobs, work=Sift(policy)):
+    results = read_all(sources, watch(), strict=strict, jobs=jobs, work=Sift(policy))
+    for done, sifted in enumerate(results, start=1):
         report.records += sifted.total
         report.unwatched += sifted.unwatched
         report.count_skipped(sifted.skipped)
-        report.errors += sifted.errors
-        _add(report, sifted.judgement)
+        report.add_errors(sifted.errors, whole=not sifted.total)
+        report.add(sifted.judgement)
         waiting += sifted.waiting
+        read(done, len(sources))
     waiting.sort(key=lambda found: str(found[1].get("eventTime")))
     last = OfflineJudge(policy)
     for place, record in waiting:
         last.judge(record, place)
-    _add(report, last.result)
+    report.add(last.result)
     return report
-
-
-def _add(report: Report, judgement: Judgement) -> None:
-    report.judged += judgement.judged
-    report.count_skipped(judgement.skipped)
-    report.add(judgement.found)

@@ -224,7 +224,7 @@ class EmbeddedAccount:
     def client(
         self, service: str, account: str | None = None, region: str | None = None, as_: str = "root"
     ) -> Any:
-        """Return a boto3 client of *as_* (``root``, a role's or a user's name) in *account* and *region*.
+        """Return a boto3 client of *as_*: ``root``, a role's or a user's name.
 
         It makes one attempt for every call: what the account answers is what the test sees.
         """
@@ -249,7 +249,7 @@ class EmbeddedAccount:
         source_root: Path | None = None,
         source_layers: Mapping[str, Path] | None = None,
     ) -> cloudformation.Stack:
-        """Create or update a stack from a template, with functions that run from the source tree."""
+        """Create or update a stack; its functions run from the source tree."""
         where = (account or self.hub, region or self.regions[0])
         return cloudformation.deploy(
             template,
@@ -325,7 +325,7 @@ class EmbeddedAccount:
         headers = dict(response.headers)
         if len(response.cookies) > 1:
             raise NotImplementedError("a function URL's answer with several cookies")
-        headers |= {"Set-Cookie": cookie for cookie in response.cookies}
+        headers |= dict(zip(("Set-Cookie",), response.cookies, strict=False))
         return Answer(response.status, headers, response.body)
 
     def _repairs(self) -> tuple[Any, ...]:
@@ -405,7 +405,7 @@ class EmbeddedAccount:
     def _send_to_destination(
         self, function_arn: str, destination: str, text: str, key: str
     ) -> None:
-        """Send as the function's role, which needs the right; a refusal loses the text, as on AWS."""
+        """Send as the function's role, which needs the right; a refusal loses the text."""
         _, _, _, region, account, _ = function_arn.split(":", 5)
         service = destination.split(":")[2]
         role = self.lambdas.role_of(function_arn).rpartition("/")[2]
@@ -491,7 +491,7 @@ class Lambdas:
         return outcome
 
     def invoke_later(self, function_arn: str, event: Any) -> None:
-        """Accept an asynchronous invocation. Raises LookupError when the function does not exist."""
+        """Accept an asynchronous invocation; raises LookupError for an unknown function."""
         _function(function_arn)
         self._asynchronous.accept(function_arn, event)
 

@@ -18,7 +18,7 @@ VIRTUAL_START = datetime(2030, 1, 2, 9, 0, tzinfo=UTC)
 """Later than any wall clock, so that botocore never takes virtual keys for expired."""
 
 _MODULES_THAT_TELL_TIME = (
-    "moto.core.utils",  # unix_time and unix_time_millis: SQS visibility and delay, EventBridge times
+    "moto.core.utils",  # unix_time: SQS visibility and delay, EventBridge times
     "moto.core.responses",  # the Date header
     "moto.cloudtrail.models",  # StartLoggingTime, StopLoggingTime
     "moto.dynamodb.models.table",  # ApproximateCreationDateTime of a stream's record

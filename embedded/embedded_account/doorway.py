@@ -521,6 +521,12 @@ class _Handler(BaseHTTPRequestHandler):
             continue
         return bytes(body)
 
+    def handle_expect_100(self) -> bool:
+        """Say at once that the body may come: S3's clients wait a second for it otherwise."""
+        goes_on = super().handle_expect_100()
+        self.wfile.flush()
+        return goes_on
+
     def handle_one_request(self) -> None:
         try:
             super().handle_one_request()

@@ -102,7 +102,7 @@ class EventBuses:
     def put_events(
         self, account: str, region: str, entries: Sequence[Mapping[str, Any]]
     ) -> list[dict[str, str]]:
-        """Accept what a customer puts; answer an id or an error for each entry, as PutEvents does."""
+        """Accept what a customer puts; answer an id or an error for each entry."""
         if len(entries) > 10:
             raise ValidationException("PutEvents takes at most 10 entries")
         if sum(_entry_bytes(entry) for entry in entries) > MAXIMUM_REQUEST_BYTES:
@@ -305,8 +305,8 @@ class EventBuses:
 
         return (
             Repair(
-                "moto matches unknown operators, delivers inside PutEvents, knows no Lambda, SNS or "
-                "Step Functions target, no retry and no DLQ, and accepts sources that begin with aws.",
+                "moto matches unknown operators, delivers inside PutEvents, knows no Lambda, SNS "
+                "or Step Functions target, no retry, no DLQ, and accepts sources like aws.iam",
                 EventsBackend,
                 "put_events",
                 put_events,
@@ -331,8 +331,9 @@ class EventBuses:
 
 
 def target_input(target: Mapping[str, Any], rule: Any, event: Event, now: datetime) -> str:
-    """Return the JSON text that a target gets: Input, InputPath, InputTransformer, or the whole event.
+    """Return the JSON text that a target gets.
 
+    It is Input, what InputPath or InputTransformer make of the event, or the whole event.
     Source: "Amazon EventBridge input transformation". A variable inside a JSON template is put in
     as JSON text, unless it stands inside a longer string; a path that finds nothing gives an empty
     value.

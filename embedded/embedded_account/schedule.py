@@ -26,7 +26,7 @@ _LAST_YEAR = 2199
 
 
 class UnsupportedScheduleError(ValueError):
-    """A schedule expression that EventBridge refuses, or that the embedded account does not know."""
+    """An expression that EventBridge refuses, or that the embedded account does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Schedule:
             yield Delivery("schedule", rule.arn, ready_at, claim)
 
     def tick(self, rule_name: str, account: str | None = None, region: str | None = None) -> None:
-        """Let the named rule tick now. Raises LookupError when there is not exactly one such rule."""
+        """Let the named rule tick now; raises LookupError unless there is exactly one."""
         found = [
             rule
             for rule in self._rules()

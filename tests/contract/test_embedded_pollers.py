@@ -586,16 +586,16 @@ def test_a_function_url_asks_who_calls(function: Function) -> None:
         )
         url = account.url_of("evaluate")
         with pytest.raises(HTTPError, match="403"):
-            urlopen(url + "approve")
+            urlopen(url + "approve")  # noqa: S310
         signed = AWSRequest("POST", url + "approve?id=1", data=b"{}", headers={"A": "b"})
         keys = account.credentials(HUB)
         credentials = Credentials(keys["aws_access_key_id"], keys["aws_secret_access_key"])
         SigV4Auth(credentials, "lambda", REGION).add_auth(signed)
-        request = Request(signed.url, data=b"{}", headers=dict(signed.headers.items()))
+        request = Request(signed.url, data=b"{}", headers=dict(signed.headers.items()))  # noqa: S310
         function.behave = lambda event: Outcome(
             {"statusCode": 201, "body": "done"}, None, None, (), 0.0, cold=False
         )
-        with urlopen(request) as response:
+        with urlopen(request) as response:  # noqa: S310
             assert (response.status, response.read()) == (201, b"done")
     event = function.events[0]
     assert (event["rawPath"], event["queryStringParameters"]) == ("/approve", {"id": "1"})

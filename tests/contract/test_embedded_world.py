@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -89,10 +90,12 @@ def test_nothing_moves_until_somebody_steps(account: EmbeddedAccount, recorder: 
 def test_draining_lets_time_pass_to_the_next_that_is_due() -> None:
     world = World(VirtualClock())
     told: list[tuple[str, datetime]] = []
+
+    def tell(name: str) -> None:
+        told.append((name, world.clock.now()))
+
     for name, delay in (("late", 3600.0), ("soon", 60.0), ("now", 0.0)):
-        world.later(
-            "event", name, lambda name=name: told.append((name, world.clock.now())), delay=delay
-        )
+        world.later("event", name, partial(tell, name), delay=delay)
     assert world.drain() == 3
     assert [name for name, _ in told] == ["now", "soon", "late"]
     assert world.clock.now() - VIRTUAL_START == timedelta(hours=1)
@@ -120,9 +123,10 @@ def test_a_delivery_that_is_taken_twice_happens_once() -> None:
 @given(st.integers(0, 2**32), st.integers(0, 2**32))
 def test_the_seed_decides_the_order_and_the_ids(seed: int, other: int) -> None:
     def order(seed: int) -> tuple[list[int], str]:
-        world, told = World(VirtualClock(), seed=seed), []
+        world = World(VirtualClock(), seed=seed)
+        told: list[int] = []
         for number in range(12):
-            world.later("event", str(number), lambda number=number: told.append(number))
+            world.later("event", str(number), partial(told.append, number))
         world.drain(shuffle=True)
         return told, world.new_id()
 
