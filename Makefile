@@ -1,12 +1,21 @@
-# setup demo test check build deploy. Everything that a target needs, it installs into .venv and .tools.
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
-PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
-WITHOUT_AWS = env -u AWS_PROFILE -u AWS_DEFAULT_PROFILE -u AWS_REGION -u AWS_DEFAULT_REGION \
-	-u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN -u AWS_ENDPOINT_URL \
-	-u AWS_CONFIG_FILE -u AWS_SHARED_CREDENTIALS_FILE
+# setup demo test check build deploy. What a target needs, it installs into .venv and .tools.
+
+# A python3 that is none of 3.11 to 3.13 does not count, nor one that does not really run.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo $$python && break; done)
+# Lambda's own version makes the layer's bytecode; pyenv may have it without offering it.
+PYTHON_3_13 ?= $(shell for python in python3.13 $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.13.*/bin/python3.13; do \
+	$$python -c 1 2>/dev/null && command -v $$python && break; done)
+
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --no-deps
+WITHOUT_AWS = env $$(env | sed -n 's/^\(AWS_[A-Z0-9_]*\)=.*/-u \1/p') \
+	AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true
+
+export SAM_CLI_TELEMETRY = 0
 
 .PHONY: setup demo test check build deploy
+.DELETE_ON_ERROR:
 
 setup: .venv/.ready
 
@@ -16,8 +25,8 @@ setup: .venv/.ready
 		echo "missing: the modules venv and ensurepip of $(PYTHON). On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@echo "setting up .venv with $$($(PYTHON) --version); this takes about a minute"
 	@$(PYTHON) -m venv --clear .venv
-	@.venv/bin/python $(PIP_INSTALL) -r requirements/dev.txt
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@.venv/bin/python $(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@.venv/bin/python $(PIP_INSTALL) --no-build-isolation --editable .
 	@.venv/bin/python -m pip check
 	@touch $@
 
@@ -32,19 +41,21 @@ check: setup .tools/sam/.ready .tools/checkov/.ready
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/sentinel generate --check
-	.tools/sam/bin/cfn-lint --append-rules cfn_lint_serverless.rules -- template.yaml member.yaml
-	SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam validate --lint --template-file template.yaml
-	.tools/checkov/bin/checkov --quiet --compact --skip-download --config-file .checkov.yaml \
-		--file template.yaml --file member.yaml
+	$(WITHOUT_AWS) .tools/sam/bin/cfn-lint
+	$(WITHOUT_AWS) .tools/sam/bin/sam validate --lint --template-file template.yaml
+	$(WITHOUT_AWS) .tools/checkov/bin/checkov --quiet --compact --skip-download --config-file .checkov.yaml
 
 build: .tools/sam/.ready
-	SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam build
+	PATH="$(dir $(PYTHON_3_13)):$$PATH" .tools/sam/bin/sam build
 
 deploy: build
-	SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam deploy --guided
+	.tools/sam/bin/sam deploy --guided
 
 .tools/%/.ready: requirements/%.txt | setup
 	@echo "setting up .tools/$*"
 	@$(PYTHON) -m venv --clear .tools/$*
-	@.tools/$*/bin/python $(PIP_INSTALL) -r requirements/$*.txt
+	@.tools/$*/bin/python $(PIP_INSTALL) --require-hashes -r requirements/$*.txt
 	@touch $@
+
+# What Lambda's Python 3.13 has of its own, for the ring of tests on the built artifact.
+.tools/runtime/.ready: PYTHON = $(PYTHON_3_13)

@@ -36,13 +36,12 @@ def of_report(report: Report, fail_on: FailOn, *, allow_blind: bool) -> tuple[Ex
     found = report.ordered()
     failing = sum(_fails(f["severity"], fail_on) for f in found if _counts(f))
     blind = sum("gap" in f for f in found)
-    partly = len(report.errors) - report.unreadable - report.failures
     reasons = [
         (Exit.FAILED, report.unreadable, "input{s} could not be read"),
         (Exit.FAILED, report.failures, "rule{s} broke"),
         (Exit.FINDINGS, failing, f"finding{{s}} at {fail_on} or above"),
         (Exit.BLIND, blind, "could not be assessed"),
-        (Exit.BLIND, partly, "place{s} in the input could not be read"),
+        (Exit.BLIND, report.partly, "line{s} of the input could not be read"),
     ]
     return _ending(reasons, f"no finding at {fail_on} or above", fail_on, allow_blind=allow_blind)
 

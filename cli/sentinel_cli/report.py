@@ -23,8 +23,9 @@ VERSION = 1
 class Report:
     """Findings and what was read for them. records = judged + unwatched + the sum of skipped.
 
-    *unreadable* counts the inputs of which nothing could be read, *failures* the rules that broke:
-    both are among *errors*. *kinds* are those of which a subject was judged.
+    *unreadable* counts the inputs of which nothing could be read, *partly* the lines of others,
+    *failures* the rules that broke: all are among *errors*. *kinds* are those of which a subject was
+    judged.
     """
 
     policy: Policy = field(default_factory=Policy)
@@ -36,6 +37,7 @@ class Report:
     errors: list[SourceError] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
     unreadable: int = 0
+    partly: int = 0
     failures: int = 0
     no_baseline: int = 0
     kinds: set[str] = field(default_factory=set)
@@ -60,7 +62,10 @@ class Report:
         """Add what could not be read; *whole*: nothing else of that input could."""
         found = list(errors)
         self.errors += found
-        self.unreadable += bool(whole and found)
+        if whole:
+            self.unreadable += bool(found)
+        else:
+            self.partly += len(found)
 
     def count_skipped(self, skipped: Mapping[str, int]) -> None:
         """Add to the records that were passed over, by reason."""

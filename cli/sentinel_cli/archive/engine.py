@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Protocol, cast
@@ -35,9 +35,8 @@ class Engine:
 
     `gunzip` reads one member and raises `gunzip_errors` if it is damaged; None: the reader of
     members does all. `loads` may refuse what the standard library accepts, never the reverse.
-    `count` and `find` take (text, pattern) and look at all of the text. `split_at` cuts the text
-    at each pattern and returns the number of pieces, with the offset and the ordinal number of
-    each piece (the first is 0) that starts with one of the prefixes.
+    `count` takes (text, pattern), `find` (text, pattern, start, stop). `split_at` cuts the text at
+    each pattern and returns the pieces after it whose first byte is one of the initials.
     """
 
     name: str
@@ -47,8 +46,8 @@ class Engine:
     gunzip_errors: tuple[type[Exception], ...]
     loads: Callable[[Text], Any] | None
     count: Callable[[Text, bytes], int]
-    find: Callable[[Text, bytes], int]
-    split_at: Callable[[Text, bytes, tuple[bytes, ...]], Split]
+    find: Callable[[Text, bytes, int, int], int]
+    split_at: Callable[[Text, bytes, bytes], Split]
 
     def __reduce__(self) -> tuple[Callable[[str], Engine], tuple[str]]:
         return _named, (self.name,)
@@ -59,27 +58,34 @@ _MOST_DIGITS = 4_300
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """How many pieces a text was cut into, and (number, offset) of those that were looked for."""
+    """How often the pattern was there, and (number, start, stop) of the pieces looked for.
 
-    pieces: int
-    found: list[tuple[int, int]]
+    The piece after the first pattern has the number 0; it ends where the next pattern starts.
+    """
+
+    count: int
+    found: list[tuple[int, int, int]]
 
 
 def _count(text: Text, pattern: bytes) -> int:
     return text.count(pattern)
 
 
-def _find(text: Text, pattern: bytes) -> int:
-    return text.find(pattern)
+def _find(text: Text, pattern: bytes, start: int, stop: int) -> int:
+    return text.find(pattern, start, stop)
 
 
-def _split_at(text: Text, pattern: bytes, prefixes: tuple[bytes, ...]) -> Split:
-    pieces: Sequence[Text] = text.split(pattern)
-    numbers = [number for number, piece in enumerate(pieces) if piece.startswith(prefixes)]
+def _split_at(text: Text, pattern: bytes, initials: bytes) -> Split:
+    before, *pieces = text.split(pattern)
+    wanted = tuple(bytes([initial]) for initial in initials)
+    numbers = [number for number, piece in enumerate(pieces) if piece.startswith(wanted)]
     if not numbers:
         return Split(len(pieces), [])
-    ends = list(accumulate(len(piece) + len(pattern) for piece in pieces))
-    return Split(len(pieces), [(number, ends[number - 1]) for number in numbers if number])
+    lengths = (len(piece) + len(pattern) for piece in pieces)
+    starts = list(accumulate(lengths, initial=len(before) + len(pattern)))
+    return Split(
+        len(pieces), [(n, starts[n], starts[n + 1] - len(pattern)) for n in numbers]
+    )
 
 
 STANDARD = Engine(
@@ -162,22 +168,18 @@ def _fastest() -> Engine:
     )
 
 
-def _stringzilla_split_at(text: Text, pattern: bytes, prefixes: tuple[bytes, ...]) -> Split:
+def _stringzilla_split_at(text: Text, pattern: bytes, initials: bytes) -> Split:
     import stringzilla
 
     pieces = stringzilla.Str(text).split(pattern)
-    initials = {chr(prefix[0]) for prefix in prefixes}
+    wanted = set(initials.decode())
     try:
-        # Most pieces are told apart by their first character, which is cheap to ask for.
-        found = [
-            (number, stringzilla.offset_within(piece, text))
-            for number, piece in enumerate(pieces)
-            if piece[0] in initials and any(map(piece.startswith, prefixes)) and number
-        ]
+        found = [(n, piece) for n, piece in enumerate(pieces) if piece[0] in wanted and n]
     except (UnicodeDecodeError, IndexError):
         # A piece starts with a byte that is no character by itself, or is empty.
-        return _split_at(text, pattern, prefixes)
-    return Split(len(pieces), found)
+        return _split_at(text, pattern, initials)
+    starts = ((n, stringzilla.offset_within(piece, text), len(piece)) for n, piece in found)
+    return Split(len(pieces) - 1, [(n - 1, start, start + length) for n, start, length in starts])
 
 
 FASTEST = _fastest()

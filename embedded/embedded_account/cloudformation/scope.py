@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.session import Session
-
-
-@functools.cache
-def _partition_of(region: str) -> str:
-    return str(Session().get_partition_for_region(region))
+from moto.utilities.utils import get_partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +21,7 @@ class StackIdentity:
     @property
     def partition(self) -> str:
         """The Region's partition: ``aws``, ``aws-cn``, ``aws-us-gov``, ..."""
-        return _partition_of(self.region)
+        return str(get_partition(self.region))
 
     @property
     def url_suffix(self) -> str:

@@ -32,7 +32,7 @@ _SHORT_FORMS = {
 }
 
 
-class _TemplateLoader(yaml.SafeLoader):
+class _TemplateLoader(yaml.CSafeLoader):
     """YAML as CloudFormation reads it: intrinsics as tags, dates as text, no key twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

@@ -2,7 +2,7 @@
 
 from sentinel.finding import Evidence, Findings, Guard, Severity
 from sentinel.rule import Account, Before, Each, Earlier, Lookup, rule
-from sentinel.subject import NotKnown
+from sentinel.seen import NotKnown
 
 __all__ = [
     "Account",

@@ -9,7 +9,7 @@ from typing import Any
 from sentinel import catalog, record
 from sentinel.finding import Cause
 from sentinel.record import Record, Skip, Unreadable
-from sentinel.subject import Activity, Identity, Resource, Subject
+from sentinel.subject import Activity, Effect, Identity, Resource, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +30,18 @@ def opened(event: Mapping[str, Any]) -> Record:
     if "detail-type" not in event and "detail" not in event:
         return record.read(event)
     detail = event.get("detail")
-    if event.get("detail-type") not in record.CLOUDTRAIL_DETAIL_TYPES:
-        raise Unreadable(Skip.NOT_A_RECORD, f"detail-type {event.get('detail-type')!r}")
+    detail_type = event.get("detail-type")
+    if not isinstance(detail_type, str) or detail_type not in record.EVENT_TYPE_OF:
+        raise Unreadable(Skip.NOT_A_RECORD, f"detail-type {detail_type!r}")
     found = record.read(detail)
     for name, told, expected in (
         ("source", event.get("source"), f"aws.{found.source.split('.', 1)[0]}"),
         ("account", event.get("account"), found.account),
         ("region", event.get("region"), found.region),
+        ("detail-type", record.EVENT_TYPE_OF[detail_type], found.type),
     ):
         if told != expected:
             raise Unreadable(Skip.INCONSISTENT, f"{name} is {told!r}, the record says {expected!r}")
-    kind = detail.get("eventType", "AwsApiCall") if isinstance(detail, Mapping) else ""
-    if kind != "AwsApiCall":
-        raise Unreadable(Skip.INCONSISTENT, f"eventType is {kind!r}, not 'AwsApiCall'")
     return found
 
 
@@ -52,10 +51,13 @@ def is_watched(found: Record) -> bool:
 
 
 def sightings(found: Record) -> tuple[Sighting, ...]:
-    """The subjects that a watched record tells of.
+    """The subjects that a record tells of.
 
-    Raises `Unreadable` when the call failed, or when the record does not say what it is about.
+    Raises `Unreadable` when no rule has to do with the call, when it failed, or when the record
+    does not say what it is about.
     """
+    if not is_watched(found):
+        raise Unreadable(Skip.UNWATCHED, f"{found.source} {found.name}")
     if found.error_code:
         raise Unreadable(Skip.FAILED_CALL, found.error_code)
     kinds = catalog.watched()[found.source][found.name]
@@ -82,11 +84,12 @@ def _sightings(kind: type[Subject], found: Record) -> Iterator[Sighting]:
 
 
 def _subject(kind: type[Resource], identity: Identity, found: Record) -> Resource | None:
-    tells = kind.events[found.name].tells
-    if tells == "end":
+    effect = kind.events[found.name]
+    if effect is Effect.DELETES:
         return None
-    members = {} if tells == "nothing" else kind.members(found)
-    return kind.seen(identity, members, complete=tells == "all" and not found.truncated)
+    members = {} if effect is Effect.TOUCHES else kind.members(found)
+    whole = effect in (Effect.CREATES, Effect.REPLACES) and not found.truncated
+    return kind.seen(identity, members, complete=whole)
 
 
 def cause(found: Record) -> Cause:

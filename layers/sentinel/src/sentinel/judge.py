@@ -13,7 +13,8 @@ from typing import Any, Protocol, get_args, get_origin
 
 from sentinel.finding import Cause, Evidence, EvidenceLine, Problem, Severity, Verdict
 from sentinel.rule import Account, Before, Each, Earlier, Lookup, Rule
-from sentinel.subject import Activity, Identity, NotKnown, Resource, Subject
+from sentinel.seen import NotKnown
+from sentinel.subject import Activity, Identity, Resource, Subject
 
 
 class CannotRead(NotKnown):
@@ -39,11 +40,16 @@ class World(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one run of a rule over one state of a subject gave."""
+    """What one run of a rule over one state of a subject gave.
+
+    *unknown* ended the run; *unread* are guards that could not be seen; *omitted* are the members
+    that were asked for and absent; *compared* says that there was a baseline, if one was wanted.
+    """
 
     evidence: tuple[Evidence, ...]
     unknown: NotKnown | None
-    unread: tuple[str, ...]
+    unread: tuple[NotKnown, ...]
+    omitted: frozenset[str]
     compared: bool
 
 
@@ -65,29 +71,29 @@ def judge(
     """
     seen = _look(rule, subject, world, settings)
     verdict = _verdict(rule, subject, seen, as_of, from_read, cause or Cause())
-    if from_read or not isinstance(subject, Resource) or not _must_read(subject, seen, verdict):
+    if from_read or not isinstance(subject, Resource) or not _must_read(seen, verdict):
         return verdict
     started = world.now()
     try:
         fresh = world.read(type(subject), subject.identity)
     except CannotRead as refused:
-        return _unread(verdict, subject, seen, refused)
+        return _unread(verdict, seen, refused)
     if fresh is None:
-        return (
-            verdict
-            if verdict.problems
-            else replace(verdict, as_of=started, from_read=True, gone=True, gap="")
-        )
+        gone = replace(verdict, as_of=started, from_read=True, gone=True, gap="")
+        return verdict if verdict.problems else gone
+    if fresh.predates(as_of):
+        return _unread(verdict, seen, CannotRead(fresh.kind, "the read is older than the event"))
     return judge(rule, fresh, world, settings, as_of=started, from_read=True, cause=verdict.cause)
 
 
-def _must_read(subject: Resource, seen: Look, verdict: Verdict) -> bool:
-    rests_on_absence = bool(subject.omitted) and verdict.severity >= Severity.HIGH
-    unseen = seen.unknown is not None and not isinstance(seen.unknown, CannotRead)
-    return unseen or bool(seen.unread) or rests_on_absence
+def _must_read(seen: Look, verdict: Verdict) -> bool:
+    """Whether a look at the subject itself may tell more: what a need could not read, it cannot."""
+    rests_on_absence = bool(seen.omitted) and verdict.severity >= Severity.HIGH
+    unseen = (*seen.unread, *([seen.unknown] if seen.unknown else ()))
+    return rests_on_absence or any(not isinstance(one, CannotRead) for one in unseen)
 
 
-def _unread(verdict: Verdict, subject: Resource, seen: Look, refused: CannotRead) -> Verdict:
+def _unread(verdict: Verdict, seen: Look, refused: CannotRead) -> Verdict:
     """A create or a replacing update says itself that what is absent is gone: it stands unread."""
     if seen.unknown is None:
         return verdict
@@ -96,20 +102,21 @@ def _unread(verdict: Verdict, subject: Resource, seen: Look, refused: CannotRead
 
 def _look(rule: Rule, subject: Subject, world: World, settings: Mapping[str, Any]) -> Look:
     found: list[Evidence] = []
-    unread: list[str] = []
+    unread: list[NotKnown] = []
     baseline = _Baseline(world, subject)
     needs = {name: _provide(need, subject, world, baseline) for name, need in rule.needs.items()}
     unknown: NotKnown | None = None
-    try:
-        for evidence in rule.judge(subject, **needs, **settings):
-            found.extend(_lowered(evidence, rule, subject, unread))
-    except NotKnown as unseen:
-        unknown = unseen
-    return Look(tuple(found), unknown, tuple(unread), baseline.found)
+    with subject.noting_omissions() as omitted:
+        try:
+            for evidence in rule.judge(subject, **needs, **settings):
+                found.extend(_lowered(evidence, rule, subject, unread))
+        except NotKnown as unseen:
+            unknown = unseen
+    return Look(tuple(found), unknown, tuple(unread), frozenset(omitted), baseline.found)
 
 
 def _lowered(
-    evidence: Evidence, rule: Rule, subject: Subject, unread: list[str]
+    evidence: Evidence, rule: Rule, subject: Subject, unread: list[NotKnown]
 ) -> Iterator[Evidence]:
     """The evidence with its severity settled, and the guard that lowered it as evidence too.
 
@@ -120,11 +127,11 @@ def _lowered(
         yield replace(evidence, severity=severity)
         return
     guard = None
-    with subject.asking_without_resting():
+    with subject.noting_omissions():
         try:
             guard = evidence.guarded_by()
         except NotKnown as unseen:
-            unread.append(str(unseen))
+            unread.append(unseen)
     lowered = min(severity, guard.severity) if guard else severity
     yield replace(evidence, severity=lowered, guarded_by=None)
     if guard:
@@ -132,7 +139,7 @@ def _lowered(
 
 
 class _Baseline:
-    """The baseline, read once, and whether there was one."""
+    """The baseline, and whether there was one when a rule asked for it."""
 
     def __init__(self, world: World, subject: Subject) -> None:
         self._world, self._subject = world, subject
@@ -174,7 +181,7 @@ def _verdict(
         as_of=as_of,
         problems=problems,
         gap=str(seen.unknown) if seen.unknown else "",
-        unread=seen.unread,
+        unread=tuple(str(unseen) for unseen in seen.unread),
         from_read=from_read,
         no_baseline=rule.compares and not seen.compared,
         activity=isinstance(subject, Activity),

@@ -173,7 +173,7 @@ def _seen(
 ) -> tuple[Move | None, Finding]:
     exemption = exempt(verdict.rule, verdict.subject, now)
     status = Status.SUPPRESSED if exemption else Status.OPEN
-    if stored is None or (stored.status is Status.RESOLVED and not verdict.activity):
+    if stored is None or stored.status is Status.RESOLVED:
         return _opened(stored, problem, verdict, exemption, now)
     if not verdict.from_read and problem.severity < stored.severity:
         problem = stored.problem
@@ -186,7 +186,7 @@ def _seen(
         stored,
         status=status,
         problem=problem,
-        as_of=verdict.as_of,
+        as_of=max(stored.as_of, verdict.as_of),
         unread=verdict.unread,
         exemption=exemption,
         version=stored.version + 1,

@@ -12,18 +12,24 @@ def parse(text: str) -> datetime:
     """Read a time as CloudTrail, EventBridge, the APIs and exported logs write it.
 
     A blank between date and time, any number of fraction digits and a missing zone (meaning UTC)
-    are accepted. Raises ValueError for anything else.
+    are accepted. Raises ValueError for anything else, and for a time that UTC cannot tell.
     """
     match = _FRACTION.search(text)
     if match:
         text = text[: match.start()] + "." + match[1][:6].ljust(6, "0") + text[match.end() :]
     moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"no time that UTC can tell: {text}") from None
 
 
 def text(moment: datetime) -> str:
     """Write a time so that texts sort as times do: UTC, six fraction digits."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    plain = moment.astimezone(UTC).replace(tzinfo=None)
+    return f"{plain.isoformat(timespec='microseconds')}Z"
 
 
 def whole_second(moment: datetime) -> datetime:

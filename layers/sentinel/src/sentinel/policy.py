@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from sentinel import catalog
-from sentinel.matching import any_matches
+from sentinel.iam import any_matches
 from sentinel.rule import Rule
 from sentinel.subject import Identity
 

@@ -9,10 +9,13 @@ from enum import StrEnum
 from typing import Any
 
 from sentinel import arn, moment
+from sentinel.seen import redacted
 
-CLOUDTRAIL_DETAIL_TYPES = frozenset(
-    {"AWS API Call via CloudTrail", "AWS Console Action via CloudTrail"}
-)
+EVENT_TYPE_OF = {
+    "AWS API Call via CloudTrail": "AwsApiCall",
+    "AWS Console Action via CloudTrail": "AwsConsoleAction",
+}
+"""The detail types of EventBridge that carry a record, and the ``eventType`` that it then has."""
 
 
 class Skip(StrEnum):
@@ -84,8 +87,20 @@ class Record:
     error_code: str = ""
     read_only: bool = False
     category: str = "Management"
+    type: str = "AwsApiCall"
     request_id: str = ""
     truncated: bool = False
+
+    def told(self) -> dict[str, Any]:
+        """What the call tells of the resource: each member of the request, else of the response.
+
+        A null is no telling; a member that AWS redacted in the one may be legible in the other.
+        """
+        told = {member: value for member, value in self.response.items() if value is not None}
+        for member, value in self.request.items():
+            if value is not None and not (member in told and redacted(value)):
+                told[member] = value
+        return told
 
     def resource_arns(self) -> Iterator[str]:
         """The ARNs that CloudTrail lists as touched by the call."""
@@ -105,10 +120,10 @@ def read(detail: object) -> Record:
     if not isinstance(detail, Mapping) or not isinstance(detail.get("eventSource"), str):
         raise Unreadable(Skip.NOT_A_RECORD, "no eventSource")
     try:
-        time = moment.parse(detail["eventTime"])
+        time = moment.parse(_text(detail, "eventTime"))
         name, region = _text(detail, "eventName"), _text(detail, "awsRegion")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Unreadable(Skip.MALFORMED, str(error) or type(error).__name__) from None
+    except ValueError as error:
+        raise Unreadable(Skip.MALFORMED, str(error)) from None
     identity = _object(detail.get("userIdentity"))
     request = detail.get("requestParameters")
     return Record(
@@ -126,15 +141,16 @@ def read(detail: object) -> Record:
         error_code=str(detail.get("errorCode") or ""),
         read_only=detail.get("readOnly") in (True, "true"),
         category=str(detail.get("eventCategory") or "Management"),
+        type=str(detail.get("eventType") or "AwsApiCall"),
         request_id=str(detail.get("requestID") or ""),
         truncated=not isinstance(request, Mapping),
     )
 
 
 def _text(detail: Mapping[str, Any], member: str) -> str:
-    value = detail[member]
+    value = detail.get(member)
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{member} is not a text")
+        raise ValueError(f"{member} is missing, or not a text")
     return value
 
 

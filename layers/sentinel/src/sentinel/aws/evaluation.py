@@ -76,8 +76,6 @@ class Evaluation:
         try:
             found = cloudtrail.opened(event)
             self._check_member(found)
-            if not cloudtrail.is_watched(found):
-                raise Unreadable(Skip.UNWATCHED, f"{found.source} {found.name}")
             seen = cloudtrail.sightings(found)
         except Unreadable as error:
             self._skip(event, error)

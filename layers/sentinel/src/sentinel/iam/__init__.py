@@ -9,7 +9,9 @@ from sentinel.iam.document import (
     Statement,
     parse,
 )
+from sentinel.iam.glob import any_matches
 from sentinel.iam.grade import Grade, Grant, bedrock_grants
+from sentinel.iam.resource_policy import admits_everybody
 from sentinel.iam.trust import UnscopedService, unscoped_services
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "Principal",
     "Statement",
     "UnscopedService",
+    "admits_everybody",
+    "any_matches",
     "bedrock_grants",
     "parse",
     "unscoped_services",

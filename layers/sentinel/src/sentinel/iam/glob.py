@@ -6,10 +6,17 @@ second reads `[` as the start of a character class, which IAM does not.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def has_wildcard(pattern: str) -> bool:
     """Say whether a pattern can match more than one text."""
     return "*" in pattern or "?" in pattern
+
+
+def any_matches(patterns: Iterable[str], text: str) -> bool:
+    """Say whether a text fits one of the patterns; nothing fits an empty text."""
+    return bool(text) and any(matches(pattern, text) for pattern in patterns)
 
 
 def without_repeated_stars(pattern: str) -> str:

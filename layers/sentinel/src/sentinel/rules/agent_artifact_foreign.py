@@ -2,7 +2,7 @@
 
 import re
 
-from sentinel import Account, Evidence, Findings, Severity, rule
+from sentinel import Account, Evidence, Findings, NotKnown, Severity, rule
 from sentinel.subjects import AgentRuntime, Harness
 
 PRIVATE_REGISTRY = re.compile(
@@ -44,10 +44,13 @@ def agent_artifact_foreign(
         registry = PRIVATE_REGISTRY.match(uri)
         if registry and registry["account"] in {agent.identity.account, *trusted_accounts}:
             return
-        path = "agentRuntimeArtifact.containerConfiguration.containerUri"
+        path = f"{agent.artifact_member}.containerConfiguration.containerUri"
         public = uri.startswith("public.ecr.aws/")
         yield Evidence(path, uri, Severity.MEDIUM if public else None)
     elif artifact.code_configuration and artifact.code_configuration.code.s3:
         bucket = artifact.code_configuration.code.s3.bucket
         if bucket not in trusted_buckets and bucket not in account.owned_buckets():
-            yield Evidence("agentRuntimeArtifact.codeConfiguration.code.s3.bucket", bucket)
+            path = f"{agent.artifact_member}.codeConfiguration.code.s3.bucket"
+            yield Evidence(path, bucket)
+    else:
+        raise NotKnown(agent.artifact_member, "is of a kind that this version does not know")

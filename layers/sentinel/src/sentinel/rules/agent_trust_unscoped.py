@@ -39,7 +39,7 @@ def agent_trust_unscoped(trust: IamTrust, policies: Each[IamPolicy]) -> Findings
 def wide(policy: IamPolicy) -> bool:
     """Whether a policy of the role grants everything, or everything of an account."""
     try:
-        grants = bedrock_grants(parse(policy.policy_document), own_account=policy.identity.account)
+        grants = bedrock_grants(parse(policy.policy_document), own_account=policy.own_account)
     except InvalidDocumentError as error:
         raise NotKnown(policy.key, str(error)) from None
     return any(grant.grade in (Grade.EVERYTHING, Grade.ACCOUNT) for grant in grants)

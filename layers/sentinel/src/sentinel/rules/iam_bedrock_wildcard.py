@@ -35,7 +35,7 @@ def iam_bedrock_wildcard(policy: IamPolicy) -> Findings:
         What other policies, boundaries and organization policies add or take away.
     """
     try:
-        grants = bedrock_grants(parse(policy.policy_document), own_account=policy.identity.account)
+        grants = bedrock_grants(parse(policy.policy_document), own_account=policy.own_account)
     except InvalidDocumentError as error:
         raise NotKnown("policyDocument", str(error)) from None
     for grant in grants:

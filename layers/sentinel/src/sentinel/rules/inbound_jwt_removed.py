@@ -1,8 +1,7 @@
 """The token check that is gone."""
 
 from sentinel import Before, Evidence, Findings, Lookup, NotKnown, Severity, rule
-from sentinel.iam import InvalidDocumentError, parse
-from sentinel.iam.resource_policy import admits_everybody
+from sentinel.iam import InvalidDocumentError, admits_everybody, parse
 from sentinel.subjects import AgentRuntime, Harness, ResourcePolicy
 
 

@@ -62,8 +62,11 @@ def jwt_authorizer_unpinned(
     scopes = [scope for scope in jwt.allowed_scopes if scope not in SCOPES_OF_EVERYBODY]
     if scopes and all("/" in scope for scope in scopes):
         return
-    if scopes or jwt.custom_claims:
+    if scopes:
         yield Evidence(f"{PATH}.allowedScopes", list(jwt.allowed_scopes), Severity.MEDIUM)
+    elif jwt.custom_claims:
+        claims = [claim.inbound_token_claim_name for claim in jwt.custom_claims]
+        yield Evidence(f"{PATH}.customClaims", claims, Severity.MEDIUM)
     elif any(under(issuer, shared) for shared in SHARED_ISSUERS | shared_issuers):
         yield Evidence(f"{PATH}.discoveryUrl", jwt.discovery_url, Severity.CRITICAL)
     else:
@@ -71,9 +74,16 @@ def jwt_authorizer_unpinned(
 
 
 def issuer_of(discovery_url: str) -> str:
-    """Host and path before ``/.well-known/``, without the scheme."""
-    url = urlsplit(discovery_url)
-    return f"{(url.hostname or '').lower()}{url.path.split('/.well-known/', 1)[0]}".rstrip("/")
+    """Host and path before ``/.well-known/``, in lower case and without scheme, user and port.
+
+    Raises NotKnown for a text that is no URL.
+    """
+    try:
+        url = urlsplit(discovery_url)
+        host = url.hostname or ""
+    except ValueError:
+        raise NotKnown(f"{PATH}.discoveryUrl", "is not a URL") from None
+    return f"{host}{url.path.split('/.well-known/', 1)[0]}".rstrip("/").lower()
 
 
 def under(issuer: str, listed: str) -> bool:

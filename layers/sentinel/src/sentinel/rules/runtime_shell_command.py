@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from sentinel import Earlier, Evidence, Findings, Severity, rule
-from sentinel.matching import any_matches
+from sentinel.iam import any_matches
 from sentinel.subjects import CommandRun
 
 

@@ -6,16 +6,8 @@ from typing import ClassVar
 
 from sentinel.agentcore import SOURCES, identity_of
 from sentinel.record import Record
-from sentinel.subject import (
-    CREATES,
-    DELETES,
-    PATCHES,
-    Effect,
-    Identity,
-    Part,
-    Reading,
-    Resource,
-)
+from sentinel.seen import Part
+from sentinel.subject import Effect, Identity, Reading, Resource
 from sentinel.subjects.jwt_authorizer import AuthorizerConfiguration
 
 
@@ -64,11 +56,12 @@ class AgentRuntime(Resource):
     sources: ClassVar[tuple[str, ...]] = SOURCES
     segment: ClassVar[str] = "runtime"
     events: ClassVar[dict[str, Effect]] = {
-        "CreateAgentRuntime": CREATES,
-        "UpdateAgentRuntime": PATCHES,
-        "DeleteAgentRuntime": DELETES,
+        "CreateAgentRuntime": Effect.CREATES,
+        "UpdateAgentRuntime": Effect.PATCHES,
+        "DeleteAgentRuntime": Effect.DELETES,
     }
     updated: ClassVar[str] = "lastUpdatedAt"
+    artifact_member: ClassVar[str] = "agentRuntimeArtifact"
     reading: ClassVar[Reading] = Reading(
         service="bedrock-agentcore-control",
         list="ListAgentRuntimes",

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from sentinel.agentcore import SOURCES, from_arn
 from sentinel.record import Record
-from sentinel.subject import CALLS, Activity, Effect, Identity
+from sentinel.subject import Activity, Effect, Identity
 
 
 class CommandRun(Activity):
@@ -19,8 +19,8 @@ class CommandRun(Activity):
     kind: ClassVar[str] = "command-run"
     sources: ClassVar[tuple[str, ...]] = SOURCES
     events: ClassVar[dict[str, Effect]] = {
-        "InvokeAgentRuntimeCommand": CALLS,
-        "InvokeAgentRuntimeCommandShell": CALLS,
+        "InvokeAgentRuntimeCommand": Effect.CALLS,
+        "InvokeAgentRuntimeCommandShell": Effect.CALLS,
     }
 
     agent_runtime_arn: str

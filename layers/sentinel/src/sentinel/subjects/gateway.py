@@ -6,17 +6,8 @@ from typing import Annotated, ClassVar
 
 from sentinel.agentcore import SOURCES, identity_of
 from sentinel.record import Record
-from sentinel.subject import (
-    CREATES,
-    DELETES,
-    REPLACES,
-    Effect,
-    Identity,
-    Member,
-    Part,
-    Reading,
-    Resource,
-)
+from sentinel.seen import Member, Part
+from sentinel.subject import Effect, Identity, Reading, Resource
 from sentinel.subjects.jwt_authorizer import AuthorizerConfiguration
 
 
@@ -60,9 +51,9 @@ class Gateway(Resource):
     sources: ClassVar[tuple[str, ...]] = SOURCES
     segment: ClassVar[str] = "gateway"
     events: ClassVar[dict[str, Effect]] = {
-        "CreateGateway": CREATES,
-        "UpdateGateway": REPLACES,
-        "DeleteGateway": DELETES,
+        "CreateGateway": Effect.CREATES,
+        "UpdateGateway": Effect.REPLACES,
+        "DeleteGateway": Effect.DELETES,
     }
     updated: ClassVar[str] = "updatedAt"
     reading: ClassVar[Reading] = Reading(

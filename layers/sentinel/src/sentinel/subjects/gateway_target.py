@@ -6,16 +6,8 @@ from typing import ClassVar
 
 from sentinel.agentcore import SOURCES
 from sentinel.record import Record
-from sentinel.subject import (
-    CREATES,
-    DELETES,
-    PATCHES,
-    Effect,
-    Identity,
-    Part,
-    Reading,
-    Resource,
-)
+from sentinel.seen import Part
+from sentinel.subject import Effect, Identity, Reading, Resource
 from sentinel.subjects.gateway import Gateway
 
 
@@ -32,9 +24,9 @@ class GatewayTarget(Resource):
     sources: ClassVar[tuple[str, ...]] = SOURCES
     parent: ClassVar[type[Resource] | None] = Gateway
     events: ClassVar[dict[str, Effect]] = {
-        "CreateGatewayTarget": CREATES,
-        "UpdateGatewayTarget": PATCHES,
-        "DeleteGatewayTarget": DELETES,
+        "CreateGatewayTarget": Effect.CREATES,
+        "UpdateGatewayTarget": Effect.PATCHES,
+        "DeleteGatewayTarget": Effect.DELETES,
     }
     updated: ClassVar[str] = "updatedAt"
     reading: ClassVar[Reading] = Reading(

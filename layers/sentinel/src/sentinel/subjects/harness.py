@@ -8,15 +8,7 @@ from typing import Any, ClassVar
 
 from sentinel.agentcore import SOURCES, identity_of
 from sentinel.record import Record
-from sentinel.subject import (
-    CREATES,
-    DELETES,
-    PATCHES,
-    Effect,
-    Identity,
-    Reading,
-    Resource,
-)
+from sentinel.subject import Effect, Identity, Reading, Resource
 from sentinel.subjects.agent_runtime import AgentRuntimeArtifact
 from sentinel.subjects.jwt_authorizer import AuthorizerConfiguration
 
@@ -30,11 +22,12 @@ class Harness(Resource):
     sources: ClassVar[tuple[str, ...]] = SOURCES
     segment: ClassVar[str] = "harness"
     events: ClassVar[dict[str, Effect]] = {
-        "CreateHarness": CREATES,
-        "UpdateHarness": PATCHES,
-        "DeleteHarness": DELETES,
+        "CreateHarness": Effect.CREATES,
+        "UpdateHarness": Effect.PATCHES,
+        "DeleteHarness": Effect.DELETES,
     }
     updated: ClassVar[str] = "updatedAt"
+    artifact_member: ClassVar[str] = "environmentArtifact"
     reading: ClassVar[Reading] = Reading(
         service="bedrock-agentcore-control",
         list="ListHarnesses",

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from sentinel.arn import iam_region, is_arn
 from sentinel.record import Record
-from sentinel.subject import CREATES, DELETES, TOUCHES, Effect, Identity, Resource
+from sentinel.subject import Effect, Identity, Resource
 
 IAM_SOURCE = "iam.amazonaws.com"
 _OWNERS = {"roleName": "role", "userName": "user", "groupName": "group"}
@@ -24,23 +24,23 @@ class IamPolicy(Resource):
     kind: ClassVar[str] = "iam-policy"
     sources: ClassVar[tuple[str, ...]] = (IAM_SOURCE,)
     events: ClassVar[dict[str, Effect]] = {
-        "CreatePolicy": CREATES,
-        "CreatePolicyVersion": CREATES,
-        "SetDefaultPolicyVersion": TOUCHES,
-        "PutRolePolicy": CREATES,
-        "PutUserPolicy": CREATES,
-        "PutGroupPolicy": CREATES,
-        "AttachRolePolicy": TOUCHES,
-        "AttachUserPolicy": TOUCHES,
-        "AttachGroupPolicy": TOUCHES,
-        "DetachRolePolicy": TOUCHES,
-        "DetachUserPolicy": TOUCHES,
-        "DetachGroupPolicy": TOUCHES,
-        "DeletePolicyVersion": TOUCHES,
-        "DeletePolicy": DELETES,
-        "DeleteRolePolicy": DELETES,
-        "DeleteUserPolicy": DELETES,
-        "DeleteGroupPolicy": DELETES,
+        "CreatePolicy": Effect.CREATES,
+        "CreatePolicyVersion": Effect.CREATES,
+        "SetDefaultPolicyVersion": Effect.TOUCHES,
+        "PutRolePolicy": Effect.CREATES,
+        "PutUserPolicy": Effect.CREATES,
+        "PutGroupPolicy": Effect.CREATES,
+        "AttachRolePolicy": Effect.TOUCHES,
+        "AttachUserPolicy": Effect.TOUCHES,
+        "AttachGroupPolicy": Effect.TOUCHES,
+        "DetachRolePolicy": Effect.TOUCHES,
+        "DetachUserPolicy": Effect.TOUCHES,
+        "DetachGroupPolicy": Effect.TOUCHES,
+        "DeletePolicyVersion": Effect.TOUCHES,
+        "DeletePolicy": Effect.DELETES,
+        "DeleteRolePolicy": Effect.DELETES,
+        "DeleteUserPolicy": Effect.DELETES,
+        "DeleteGroupPolicy": Effect.DELETES,
     }
     actions: ClassVar[frozenset[str]] = frozenset(
         {
@@ -55,6 +55,12 @@ class IamPolicy(Resource):
 
     policy_document: str | dict[str, Any]
     default: bool = True
+
+    @property
+    def own_account(self) -> str | None:
+        """The account that the policy lies in, None for a document that was handed in alone."""
+        account = self.identity.account
+        return account if len(account) == 12 and account.isdecimal() else None
 
     @classmethod
     def identify(cls, record: Record) -> Identity | None:
@@ -93,12 +99,9 @@ class IamPolicy(Resource):
     @classmethod
     def members(cls, record: Record) -> Mapping[str, Any]:
         """The document, and whether it is in use at once."""
-        told: dict[str, Any] = {}
-        if record.request.get("policyDocument") is not None:
-            told["policyDocument"] = record.request["policyDocument"]
-        if record.name == "CreatePolicyVersion":
-            told["default"] = record.request.get("setAsDefault") in (True, "true")
-        return told
+        in_use = record.name != "CreatePolicyVersion"
+        default = in_use or record.request.get("setAsDefault") in (True, "true")
+        return {"policyDocument": record.request.get("policyDocument"), "default": default}
 
 
 def _arn_of(created: object) -> object:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from sentinel.arn import iam_region
 from sentinel.record import Record
-from sentinel.subject import CREATES, DELETES, Effect, Identity, Resource
+from sentinel.subject import Effect, Identity, Resource
 from sentinel.subjects.iam_policy import IAM_SOURCE
 
 
@@ -22,9 +22,9 @@ class IamTrust(Resource):
     kind: ClassVar[str] = "iam-trust"
     sources: ClassVar[tuple[str, ...]] = (IAM_SOURCE,)
     events: ClassVar[dict[str, Effect]] = {
-        "CreateRole": CREATES,
-        "UpdateAssumeRolePolicy": CREATES,
-        "DeleteRole": DELETES,
+        "CreateRole": Effect.CREATES,
+        "UpdateAssumeRolePolicy": Effect.CREATES,
+        "DeleteRole": Effect.DELETES,
     }
     actions: ClassVar[frozenset[str]] = frozenset(
         {

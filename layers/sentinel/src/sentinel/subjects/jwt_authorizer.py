@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from sentinel.subject import Member, Part
+from sentinel.seen import Member, Part
 
 
 class ClaimMatchValue(Part):

@@ -7,7 +7,7 @@ from typing import ClassVar
 from sentinel.agentcore import SOURCES
 from sentinel.arn import Arn, is_arn
 from sentinel.record import Record
-from sentinel.subject import CREATES, DELETES, Effect, Identity, Resource
+from sentinel.subject import Effect, Identity, Resource
 
 
 class ResourcePolicy(Resource):
@@ -18,8 +18,8 @@ class ResourcePolicy(Resource):
     kind: ClassVar[str] = "resource-policy"
     sources: ClassVar[tuple[str, ...]] = SOURCES
     events: ClassVar[dict[str, Effect]] = {
-        "PutResourcePolicy": CREATES,
-        "DeleteResourcePolicy": DELETES,
+        "PutResourcePolicy": Effect.CREATES,
+        "DeleteResourcePolicy": Effect.DELETES,
     }
     actions: ClassVar[frozenset[str]] = frozenset({"bedrock-agentcore:GetResourcePolicy"})
 

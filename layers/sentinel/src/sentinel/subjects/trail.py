@@ -7,7 +7,8 @@ from typing import Annotated, Any, ClassVar
 
 from sentinel.arn import Arn, is_arn
 from sentinel.record import Record
-from sentinel.subject import PATCHES, TOUCHES, Effect, Identity, Member, Resource
+from sentinel.seen import Member
+from sentinel.subject import Effect, Identity, Resource
 
 
 class Trail(Resource):
@@ -20,12 +21,12 @@ class Trail(Resource):
     kind: ClassVar[str] = "trail"
     sources: ClassVar[tuple[str, ...]] = ("cloudtrail.amazonaws.com",)
     events: ClassVar[dict[str, Effect]] = {
-        "StopLogging": PATCHES,
-        "StartLogging": PATCHES,
-        "CreateTrail": TOUCHES,
-        "UpdateTrail": TOUCHES,
-        "PutEventSelectors": TOUCHES,
-        "DeleteTrail": PATCHES,
+        "StopLogging": Effect.PATCHES,
+        "StartLogging": Effect.PATCHES,
+        "CreateTrail": Effect.TOUCHES,
+        "UpdateTrail": Effect.TOUCHES,
+        "PutEventSelectors": Effect.TOUCHES,
+        "DeleteTrail": Effect.PATCHES,
     }
     absence_resolves: ClassVar[bool] = False
     actions: ClassVar[frozenset[str]] = frozenset(

@@ -1,0 +1,114 @@
+"""`sentinel replay` and `sentinel judge`: judging what lies in files, without AWS."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sentinel_cli import output, terminal
+from sentinel_cli.exit_codes import FailOn, of_report
+from sentinel_cli.options import (
+    AllowBlindOption,
+    ColorOption,
+    FailOnOption,
+    OutOption,
+    OutputOption,
+    Paths,
+    PolicyOption,
+)
+from sentinel_cli.output import Format
+from sentinel_cli.terminal import Color
+
+if TYPE_CHECKING:
+    from sentinel_cli.report import Report
+
+JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="How many processes read files.")]
+
+
+def replay(
+    paths: Paths,
+    form: OutputOption = Format.TEXT,
+    out: OutOption = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Parse every record; the result is the same, later.")
+    ] = False,
+    jobs: JobsOption = os.cpu_count() or 1,
+    fail_on: FailOnOption = FailOn.LOW,
+    allow_blind: AllowBlindOption = False,
+    policy: PolicyOption = None,
+    color: ColorOption = Color.AUTO,
+) -> None:
+    """Judge CloudTrail archives: files, folders, globs, or standard input."""
+    from sentinel_cli.policy_file import load
+    from sentinel_cli.replay import replay as replayed
+
+    with _progress() as read:
+        report = replayed(paths, load(policy), strict=strict, jobs=jobs, read=read)
+    finish(report, form, out, fail_on, color, allow_blind=allow_blind)
+
+
+def judge(
+    paths: Paths,
+    form: OutputOption = Format.TEXT,
+    out: OutOption = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Accepted as by replay: everything is parsed anyway.")
+    ] = False,
+    jobs: JobsOption = 1,
+    fail_on: FailOnOption = FailOn.LOW,
+    allow_blind: AllowBlindOption = False,
+    policy: PolicyOption = None,
+    color: ColorOption = Color.AUTO,
+) -> None:
+    """Judge what you have: an event, a policy document, an account's export, a resource as it was read."""
+    from sentinel_cli.judging import judge as judged
+    from sentinel_cli.policy_file import load
+
+    report = judged(paths, load(policy))
+    finish(report, form, out, fail_on, color, allow_blind=allow_blind)
+
+
+def finish(
+    report: Report,
+    form: Format,
+    out: Path | None,
+    fail_on: FailOn,
+    color: Color,
+    *,
+    allow_blind: bool,
+) -> None:
+    """Write a report, say how the command ends, and end it."""
+    code, ending = of_report(report, fail_on, allow_blind=allow_blind)
+    paint = terminal.paint(color if out is None else Color.NEVER, sys.stdout)
+    output.deliver(output.pieces(report, form, paint, ending), out)
+    if out is not None or form is not Format.TEXT:
+        for error in report.errors:
+            terminal.tell(_harmless(f"error: {error.source}: {error.message}"))
+        terminal.tell(ending)
+    raise typer.Exit(code)
+
+
+def _harmless(text: str) -> str:
+    from sentinel import escape
+
+    return escape.terminal(text)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """How far the reading is, on standard error, while a person is looking."""
+    if not sys.stderr.isatty():
+        yield lambda done, files: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("reading")
+        yield lambda done, files: progress.update(task, completed=done, total=files)

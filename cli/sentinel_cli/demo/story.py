@@ -1,0 +1,439 @@
+"""What a developer does in the workload account, and what the security team must be told of it.
+
+Each act is one boto3 call, held as data: what the page shows is what is called.
+"""
+
+from __future__ import annotations
+
+import json
+import pprint
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sentinel import catalog
+
+from sentinel_cli.demo.deployment import (
+    AGENT_ROLE,
+    DEVELOPER,
+    GATEWAY_ROLE,
+    REGION,
+    TRAIL,
+    Deployment,
+)
+
+PATIENCE_SECONDS = 30.0
+AGENTCORE = "bedrock-agentcore-control"
+EVERY_MODEL = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "bedrock:InvokeModel*", "Resource": "*"}],
+}
+
+
+class NotYetError(Exception):
+    """An act needs what another one makes first; the message says which."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """What the acts leave behind for each other."""
+
+    deployment: Deployment
+    open_gateway: str = ""
+    guarded_gateway: str = ""
+    gateways: int = 0
+    granted: bool = False
+    logging: bool = True
+
+    def next_name(self, name: str) -> str:
+        """A gateway's name; the first one has no number."""
+        return name if self.gateways < 2 else f"{name}-{self.gateways}"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What people must be told of an act."""
+
+    rule: str
+    severity: str
+    event_name: str
+    resource: Callable[[Stage], str]
+    status: str = "OPEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One boto3 call by the developer.
+
+    *parameters* raises NotYetError as long as another act has to come first; *after* keeps what the
+    answer tells.
+    """
+
+    id: str
+    title: str
+    service: str
+    method: str
+    parameters: Callable[[Stage], Mapping[str, Any]]
+    after: Callable[[Stage, Mapping[str, Any]], None]
+    expected: Expected | None = None
+
+    def code(self, stage: Stage) -> str:
+        """The call as Python, to be run in a shell that has joined in."""
+        members = "".join(
+            f"    {name}={_indented(value)},\n" for name, value in self.parameters(stage).items()
+        )
+        return f'boto3.client("{self.service}").{self.method}(\n{members})'
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """An act that was done; *returned* is when boto3 gave its answer back (time.monotonic)."""
+
+    act: Act
+    request_id: str
+    returned: float
+
+
+def perform(act: Act, stage: Stage) -> Performed:
+    """Do it. Raises NotYetError, or what botocore raises when the account refuses."""
+    client = stage.deployment.client(act.service)
+    parameters = act.parameters(stage)
+    answer = getattr(client, act.method)(**parameters)
+    returned = time.monotonic()
+    for stream in (answer.get("stream"),):
+        for _ in stream or ():  # a command ends when its output has been read
+            pass
+    act.after(stage, answer)
+    return Performed(act, answer["ResponseMetadata"]["RequestId"], returned)
+
+
+def _indented(value: Any) -> str:
+    return pprint.pformat(value, width=64, sort_dicts=False).replace("\n", "\n    ")
+
+
+def _open(stage: Stage) -> Mapping[str, Any]:
+    return {
+        "name": stage.next_name("orders-mcp"),
+        "roleArn": stage.deployment.role_arn(GATEWAY_ROLE),
+        "protocolType": "MCP",
+        "authorizerType": "NONE",
+    }
+
+
+def _opened(stage: Stage, answer: Mapping[str, Any]) -> None:
+    stage.open_gateway = answer["gatewayId"]
+    stage.gateways += 1
+
+
+def _guarded(stage: Stage) -> Mapping[str, Any]:
+    return {"name": stage.next_name("billing-mcp"), **_billing(stage, "ENFORCE")}
+
+
+def _billing(stage: Stage, mode: str) -> Mapping[str, Any]:
+    return {
+        "roleArn": stage.deployment.role_arn(GATEWAY_ROLE),
+        "protocolType": "MCP",
+        "authorizerType": "AWS_IAM",
+        "policyEngineConfiguration": {"arn": stage.deployment.policy_engine_arn, "mode": mode},
+    }
+
+
+def _guarded_made(stage: Stage, answer: Mapping[str, Any]) -> None:
+    stage.guarded_gateway = answer["gatewayId"]
+    stage.gateways += 1
+
+
+def _engine_set(mode: str) -> Callable[[Stage], Mapping[str, Any]]:
+    def parameters(stage: Stage) -> Mapping[str, Any]:
+        if not stage.guarded_gateway:
+            raise NotYetError("Create a gateway that enforces its policies first.")
+        name = stage.guarded_gateway.rpartition("-")[0]
+        gateway = {"gatewayIdentifier": stage.guarded_gateway, "name": name}
+        return {**gateway, **_billing(stage, mode)}
+
+    return parameters
+
+
+def _delete(stage: Stage) -> Mapping[str, Any]:
+    if not stage.open_gateway:
+        raise NotYetError("Create a gateway without an authorizer first.")
+    return {"gatewayIdentifier": stage.open_gateway}
+
+
+def _deleted(stage: Stage, _answer: Mapping[str, Any]) -> None:
+    stage.open_gateway = ""
+
+
+def _command(stage: Stage) -> Mapping[str, Any]:
+    return {
+        "agentRuntimeArn": stage.deployment.agent_runtime_arn,
+        "qualifier": "DEFAULT",
+        "body": {"command": "env | grep -i key"},
+    }
+
+
+def _grant(_stage: Stage) -> Mapping[str, Any]:
+    document = json.dumps(EVERY_MODEL)
+    return {"RoleName": AGENT_ROLE, "PolicyName": "every-model", "PolicyDocument": document}
+
+
+def _granted(*, granted: bool) -> Callable[[Stage, Mapping[str, Any]], None]:
+    def after(stage: Stage, _answer: Mapping[str, Any]) -> None:
+        stage.granted = granted
+
+    return after
+
+
+def _revoke(stage: Stage) -> Mapping[str, Any]:
+    if not stage.granted:
+        raise NotYetError("Let the role use every model first.")
+    return {"RoleName": AGENT_ROLE, "PolicyName": "every-model"}
+
+
+def _trail(*, logging: bool) -> Callable[[Stage], Mapping[str, Any]]:
+    def parameters(stage: Stage) -> Mapping[str, Any]:
+        if stage.logging == logging:
+            raise NotYetError("The trail logs." if logging else "The trail is stopped already.")
+        return {"Name": TRAIL}
+
+    return parameters
+
+
+def _logging(*, logging: bool) -> Callable[[Stage, Mapping[str, Any]], None]:
+    def after(stage: Stage, _answer: Mapping[str, Any]) -> None:
+        stage.logging = logging
+
+    return after
+
+
+def _nothing(_stage: Stage, _answer: Mapping[str, Any]) -> None:
+    """The answer tells nothing that another act needs."""
+
+
+def _of_open(stage: Stage) -> str:
+    return stage.open_gateway
+
+
+def _of_guarded(stage: Stage) -> str:
+    return stage.guarded_gateway
+
+
+def _of_role(_stage: Stage) -> str:
+    return AGENT_ROLE
+
+
+def _of_runtime(stage: Stage) -> str:
+    return stage.deployment.agent_runtime_arn.rpartition("/")[2]
+
+
+GUARDED = Act(
+    "guarded",
+    "Create a gateway that enforces its policies",
+    AGENTCORE,
+    "create_gateway",
+    _guarded,
+    _guarded_made,
+)
+OPEN = Act(
+    "open",
+    "Create a gateway without an authorizer",
+    AGENTCORE,
+    "create_gateway",
+    _open,
+    _opened,
+    Expected("gateway_authorizer_none", "CRITICAL", "CreateGateway", _of_open),
+)
+COMMAND = Act(
+    "command",
+    "Run a shell command inside an agent",
+    "bedrock-agentcore",
+    "invoke_agent_runtime_command",
+    _command,
+    _nothing,
+    Expected("runtime_shell_command", "HIGH", "InvokeAgentRuntimeCommand", _of_runtime),
+)
+GRANT = Act(
+    "grant",
+    "Let a role use every Bedrock model",
+    "iam",
+    "put_role_policy",
+    _grant,
+    _granted(granted=True),
+    Expected("iam_bedrock_wildcard", "HIGH", "PutRolePolicy", _of_role),
+)
+LOG_ONLY = Act(
+    "log-only",
+    "Turn a policy engine to log only",
+    AGENTCORE,
+    "update_gateway",
+    _engine_set("LOG_ONLY"),
+    _nothing,
+    Expected("gateway_enforcement_dropped", "CRITICAL", "UpdateGateway", _of_guarded),
+)
+DELETE = Act(
+    "delete",
+    "Delete the gateway without an authorizer",
+    AGENTCORE,
+    "delete_gateway",
+    _delete,
+    _deleted,
+    Expected("gateway_authorizer_none", "CRITICAL", "CreateGateway", _of_open, "RESOLVED"),
+)
+ENFORCE = Act(
+    "enforce",
+    "Let the policy engine enforce again",
+    AGENTCORE,
+    "update_gateway",
+    _engine_set("ENFORCE"),
+    _nothing,
+)
+REVOKE = Act(
+    "revoke",
+    "Take the role's policy away again",
+    "iam",
+    "delete_role_policy",
+    _revoke,
+    _granted(granted=False),
+)
+STOP_TRAIL = Act(
+    "stop-trail",
+    "Stop the trail that tells all this",
+    "cloudtrail",
+    "stop_logging",
+    _trail(logging=False),
+    _logging(logging=False),
+)
+START_TRAIL = Act(
+    "start-trail",
+    "Start the trail again",
+    "cloudtrail",
+    "start_logging",
+    _trail(logging=True),
+    _logging(logging=True),
+)
+
+STORY = (GUARDED, OPEN, COMMAND, GRANT, LOG_ONLY, DELETE)
+BUTTONS = (OPEN, DELETE, COMMAND, GRANT, REVOKE, LOG_ONLY, ENFORCE, STOP_TRAIL, START_TRAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How an act came out: what arrived when, in seconds after boto3's return, and what is missing."""
+
+    performed: Performed
+    slack: float | None
+    mail: float | None
+    headline: str
+    missing: tuple[str, ...]
+
+
+def play(stage: Stage) -> Iterator[Told]:
+    """The story, one act after the other; each waits until people were told of it."""
+    for act in STORY:
+        yield told_of(act, stage)
+
+
+def told_of(act: Act, stage: Stage) -> Told:
+    """Do one act and wait for what people are told of it, or until the patience ends."""
+    resource = act.expected.resource(stage) if act is DELETE and act.expected else ""
+    performed = perform(act, stage)
+    if act.expected is None:
+        _wait_for_baseline(stage)
+        return Told(performed, None, None, "nothing to tell: this is the baseline", ())
+    resource = resource or act.expected.resource(stage)
+    slack = mail = None
+    while time.monotonic() < performed.returned + PATIENCE_SECONDS:
+        now = time.monotonic() - performed.returned
+        slack = slack or (now if _slack_message(stage, act.expected, resource) else None)
+        mail = mail or (now if _mail(stage, act.expected, resource) else None)
+        if slack and mail:
+            break
+        time.sleep(0.005)
+    missing = tuple(_missing(stage, act.expected, resource))
+    message = _slack_message(stage, act.expected, resource)
+    return Told(performed, slack, mail, message.text if message else "", missing)
+
+
+def _wait_for_baseline(stage: Stage) -> None:
+    """Until the live read has kept the gateway as it should be; a change is judged against that."""
+    deployment = stage.deployment
+    client = deployment.account.client("dynamodb", deployment.hub, deployment.region)
+    arn = f"arn:aws:bedrock-agentcore:{deployment.region}:{deployment.workload}:gateway/"
+    key = {"pk": {"S": f"gateway#{arn}{stage.guarded_gateway}"}, "sk": {"S": "baseline"}}
+    table = deployment.outputs["MemoryTableName"]
+    until = time.monotonic() + PATIENCE_SECONDS
+    while "Item" not in client.get_item(TableName=table, Key=key, ConsistentRead=True):
+        if time.monotonic() > until:
+            raise TimeoutError(f"no baseline of {stage.guarded_gateway} after {PATIENCE_SECONDS} s")
+        time.sleep(0.05)
+
+
+def _slack_message(stage: Stage, expected: Expected, resource: str) -> Any | None:
+    prefix = f"{expected.severity}: "
+    if expected.status != "OPEN":
+        prefix = f"{expected.status} {prefix}"
+    title = catalog.rules()[expected.rule].title.rstrip(".")
+    for message in reversed(stage.deployment.account.slack.messages):
+        words = plain(message)
+        if message.text.startswith(prefix) and title in words and resource in words:
+            return message
+    return None
+
+
+def _mail(stage: Stage, expected: Expected, resource: str) -> Any | None:
+    start = f"{expected.status} {expected.severity} "
+    for mail in reversed(stage.deployment.account.mailbox.messages):
+        if (
+            mail.subject.startswith(start)
+            and expected.rule in mail.body
+            and resource in mail.body
+        ):
+            return mail
+    return None
+
+
+def plain(message: Any) -> str:
+    """All words of a Slack message."""
+    found = [message.text]
+
+    def collect(value: Any) -> None:
+        if isinstance(value, Mapping):
+            if isinstance(value.get("text"), str):
+                found.append(value["text"])
+            for inner in value.values():
+                collect(inner)
+        elif isinstance(value, list | tuple):
+            for inner in value:
+                collect(inner)
+
+    collect(message.blocks)
+    return "\n".join(found)
+
+
+def _missing(stage: Stage, expected: Expected, resource: str) -> Iterator[str]:
+    """What people were not told: the finding, or who, when, what and where of it."""
+    rule = catalog.rules()[expected.rule]
+    words = {
+        "who": DEVELOPER,
+        "what": expected.event_name,
+        "when": " UTC",
+        "the account": stage.deployment.workload,
+        "the Region": REGION,
+        "the resource": resource,
+    }
+    message = _slack_message(stage, expected, resource)
+    mail = _mail(stage, expected, resource)
+    surfaces = {
+        "Slack": plain(message) if message else "",
+        "mail": f"{mail.subject}\n{mail.body}" if mail else "",
+    }
+    for surface, text in surfaces.items():
+        if not text:
+            yield f"{surface}: no message {expected.status} {expected.severity} of {rule.id}"
+            continue
+        for answer, word in words.items():
+            if word not in text:
+                yield f"{surface}: the message of {rule.id} does not tell {answer} ({word!r})"
+    if message and expected.status == "RESOLVED" and not message.history:
+        yield f"Slack: {rule.id} was resolved in a new message, not in the one that told of it"

@@ -1,0 +1,70 @@
+"""The `sentinel` command: its sub-commands, and how each of them ends."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from sentinel_cli import archives, terminal
+from sentinel_cli.exit_codes import Exit
+from sentinel_cli.failure import Failure, of_aws
+from sentinel_cli.terminal import ClosedPipe
+
+DEBUG = "--debug"
+
+app = typer.Typer(
+    help="Finds open doors of Amazon Bedrock AgentCore: in archives, in policies, in accounts.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(archives.replay)
+app.command()(archives.judge)
+
+
+@app.callback()
+def about(
+    debug: Annotated[bool, typer.Option(DEBUG, help="Show where an error comes from.")] = False,
+) -> None:
+    """Finds open doors of Amazon Bedrock AgentCore: in archives, in policies, in accounts."""
+
+
+def main() -> None:
+    """Run the command; every error becomes words and an exit code, a traceback only with --debug."""
+    terminal.prepare()
+    debug = DEBUG in sys.argv
+    sys.exit(_run([word for word in sys.argv[1:] if word != DEBUG], debug=debug))
+
+
+def _run(words: list[str], *, debug: bool) -> int:
+    try:
+        app(words, prog_name="sentinel")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else Exit.FAILED
+    except ClosedPipe:
+        terminal.forget_output()
+        return Exit.CLOSED_PIPE
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - people get words; the traceback is there with --debug
+        if debug:
+            raise
+        return _failed(error)
+    return Exit.CLEAN
+
+
+def _failed(error: Exception) -> int:
+    known = error if isinstance(error, Failure) else of_aws(error)
+    advice = "" if known else "; this is a bug: run it again with --debug and report what it prints"
+    from sentinel import escape
+
+    words = str(known) if known else f"{type(error).__name__}: {error}"
+    shown = "\n".join(escape.terminal(line) for line in words.splitlines())
+    try:
+        terminal.tell(f"error: {shown}{advice}")
+        terminal.tell(f"exit {Exit.FAILED.value}: the command failed")
+    except ClosedPipe:
+        terminal.forget_output()
+    return Exit.FAILED

@@ -1,0 +1,38 @@
+"""Reading with the caller's own rights, in the caller's account or by a role in another one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sentinel.aws.edge import Edge, Settings
+
+from sentinel_cli.hub import Caller
+
+READ_ROLE = "agentcore-sentinel-read"
+"""The read role that member.yaml makes, unless it was told another name."""
+
+
+class _OwnRights(Edge):
+    """An edge that reads the caller's own account directly, and others by the read role."""
+
+    def __init__(self, settings: Settings, account: str) -> None:
+        super().__init__(settings)
+        self._account = account
+
+    def reader(self, service: str, partition: str, account: str, region: str) -> Any:
+        """A client that reads in an account and Region."""
+        if account == self._account:
+            return self.client(service, region)
+        return super().reader(service, partition, account, region)
+
+
+def reading(edge: Edge, caller: Caller, role: str = READ_ROLE) -> Edge:
+    """An edge like *edge* that reads with the caller's own rights."""
+    settings = {
+        **edge.settings.environment,
+        "READ_ROLE_NAME": role,
+        "AWS_LAMBDA_FUNCTION_NAME": "sentinel-command",
+    }
+    made = _OwnRights(Settings(settings), caller.account)
+    made.session = edge.session
+    return made

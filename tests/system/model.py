@@ -1,0 +1,56 @@
+"""The life of a finding as a model: small enough to be believed, and written without the product.
+
+It says which moves are legal, and how a finding must stand once everything has come to rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+LEGAL: Mapping[str, Mapping[str, str]] = {
+    "": {"opened": "OPEN", "suppressed": "SUPPRESSED"},
+    "OPEN": {"changed": "OPEN", "suppressed": "SUPPRESSED", "resolved": "RESOLVED"},
+    "SUPPRESSED": {"changed": "SUPPRESSED", "reopened": "OPEN", "resolved": "RESOLVED"},
+    "RESOLVED": {"reopened": "OPEN", "suppressed": "SUPPRESSED"},
+}
+"""Where a move leads from where; a move that is not here never happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One change as it was stored."""
+
+    number: int
+    move: str
+    status: str
+    episode: int
+    severity: str
+
+
+def violations(changes: Iterable[Moved]) -> list[str]:
+    """What is wrong with the changes of one finding, given in the order of their numbers."""
+    wrong: list[str] = []
+    status, episode, severity, number = "", 0, "", 0
+    for moved in changes:
+        number += 1
+        if moved.number != number:
+            wrong.append(f"change {number} is missing: the next is {moved.number}")
+        expected = LEGAL[status].get(moved.move)
+        if expected is None:
+            wrong.append(f"{moved.move} from {status or 'nothing'}")
+        elif expected != moved.status:
+            wrong.append(f"{moved.move} led to {moved.status}, not to {expected}")
+        returns = status in ("", "RESOLVED")
+        if moved.episode != episode + returns:
+            wrong.append(f"{moved.move} from {status or 'nothing'} in episode {moved.episode}")
+        if moved.move == "changed" and moved.severity == severity:
+            wrong.append("changed, and nothing did")
+        number = moved.number
+        status, episode, severity = moved.status, moved.episode, moved.severity
+    return wrong
+
+
+def stands(severity: str | None) -> str | None:
+    """The status of a finding at rest, when its problem is that severe or is gone."""
+    return None if severity is None else "OPEN"
