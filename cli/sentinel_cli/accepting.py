@@ -25,7 +25,7 @@ EXEMPT_FOR = timedelta(days=90)
 def accept(hub: Hub, finding: Finding, reason: str, owner: str) -> str:
     """Accept a finding, and say what that did. Raises Failure when its rule judges a state.
 
-    The baseline is moved before the finding is closed: a command that dies in between can be repeated.
+    The baseline is moved before the finding is closed, so that a command that dies can be repeated.
     """
     if not reason or not owner:
         raise Failure("--reason and --owner must say something: they are kept with the finding")

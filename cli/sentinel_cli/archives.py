@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +27,7 @@ from sentinel_cli.terminal import Color
 if TYPE_CHECKING:
     from sentinel_cli.report import Report
 
+PROCESSORS = os.cpu_count() or 1
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="How many processes read files.")]
 
 
@@ -38,7 +38,7 @@ def replay(
     strict: Annotated[
         bool, typer.Option("--strict", help="Parse every record; the result is the same, later.")
     ] = False,
-    jobs: JobsOption = os.cpu_count() or 1,
+    jobs: JobsOption = PROCESSORS,
     fail_on: FailOnOption = FailOn.LOW,
     allow_blind: AllowBlindOption = False,
     policy: PolicyOption = None,
@@ -48,7 +48,7 @@ def replay(
     from sentinel_cli.policy_file import load
     from sentinel_cli.replay import replay as replayed
 
-    with _progress() as read:
+    with terminal.progress("reading") as read:
         report = replayed(paths, load(policy), strict=strict, jobs=jobs, read=read)
     finish(report, form, out, fail_on, color, allow_blind=allow_blind)
 
@@ -66,7 +66,7 @@ def judge(
     policy: PolicyOption = None,
     color: ColorOption = Color.AUTO,
 ) -> None:
-    """Judge what you have: an event, a policy document, an account's export, a resource as it was read."""
+    """Judge what you have: an event, a policy, an account's export, a resource as it was read."""
     from sentinel_cli.judging import judge as judged
     from sentinel_cli.policy_file import load
 
@@ -82,11 +82,12 @@ def finish(
     color: Color,
     *,
     allow_blind: bool,
+    table: Iterable[str] | None = None,
 ) -> None:
     """Write a report, say how the command ends, and end it."""
     code, ending = of_report(report, fail_on, allow_blind=allow_blind)
     paint = terminal.paint(color if out is None else Color.NEVER, sys.stdout)
-    output.deliver(output.pieces(report, form, paint, ending), out)
+    output.deliver(output.pieces(report, form, paint, ending, table), out)
     if out is not None or form is not Format.TEXT:
         for error in report.errors:
             terminal.tell(_harmless(f"error: {error.source}: {error.message}"))
@@ -98,17 +99,3 @@ def _harmless(text: str) -> str:
     from sentinel import escape
 
     return escape.terminal(text)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """How far the reading is, on standard error, while a person is looking."""
-    if not sys.stderr.isatty():
-        yield lambda done, files: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("reading")
-        yield lambda done, files: progress.update(task, completed=done, total=files)

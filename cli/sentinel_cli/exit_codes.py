@@ -41,7 +41,7 @@ def of_report(report: Report, fail_on: FailOn, *, allow_blind: bool) -> tuple[Ex
         (Exit.FAILED, report.failures, "rule{s} broke"),
         (Exit.FINDINGS, failing, f"finding{{s}} at {fail_on} or above"),
         (Exit.BLIND, blind, "could not be assessed"),
-        (Exit.BLIND, report.partly, "line{s} of the input could not be read"),
+        (Exit.BLIND, report.partly, "part{s} of the input could not be read"),
     ]
     return _ending(reasons, f"no finding at {fail_on} or above", fail_on, allow_blind=allow_blind)
 

@@ -32,7 +32,9 @@ def rule(explained: Rule, paint: Paint) -> Iterator[str]:
     yield from _answer("Also", ", ".join(explained.crosswalk))
 
 
-def finding(found: Finding, policy: Policy, accepted: Mapping[str, str], paint: Paint) -> Iterator[str]:
+def finding(
+    found: Finding, policy: Policy, accepted: Mapping[str, str], paint: Paint
+) -> Iterator[str]:
     """All that the hub knows of a finding."""
     told = telling.notice_of_finding(Move.OPENED, found, found.fingerprint, policy)
     since = f"{found.status} since {moment_text(found.opened_at)}"
@@ -75,7 +77,9 @@ def _who(found: Finding) -> str:
         return "not known: seen in a live read, not in an event"
     agent = actor.user_agent.strip("[]").split(" ", 1)[0]
     source = f"  from {actor.source_ip}" if actor.source_ip else ""
-    return clean(f"{actor.arn or actor.principal or 'not told'}{source}" + (f" ({agent})" if agent else ""))
+    return clean(
+        f"{actor.arn or actor.principal or 'not told'}{source}" + (f" ({agent})" if agent else "")
+    )
 
 
 def _known_by(found: Finding) -> str:

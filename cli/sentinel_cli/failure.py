@@ -10,7 +10,7 @@ class Failure(Exception):
 
 
 _WHAT_TO_DO = {
-    "NoCredentialsError": "no AWS credentials were found; sign in (aws sso login, or set AWS_PROFILE)",
+    "NoCredentialsError": "there are no AWS credentials; run `aws sso login` or set AWS_PROFILE",
     "PartialCredentialsError": "the AWS credentials are incomplete; check the profile in use",
     "NoRegionError": "no AWS Region is set; pass --region, or set AWS_REGION",
     "ProfileNotFound": "the AWS profile does not exist; `aws configure list-profiles` lists them",

@@ -1,4 +1,4 @@
-"""`sentinel findings` and `sentinel accept`: what the hub has found, and what a person says of it."""
+"""`sentinel findings` and `sentinel accept`: what the hub has found, and what a person says."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ class Form(StrEnum):
 
 def findings(
     status: Annotated[Chosen, typer.Option("--status", case_sensitive=False)] = Chosen.OPEN,
-    form: Annotated[Form, typer.Option("--output", "-o", help="How to write the list.")] = Form.TEXT,
+    form: Annotated[
+        Form, typer.Option("--output", "-o", help="How to write the list.")
+    ] = Form.TEXT,
     stack: StackOption = STACK,
     region: RegionOption = "",
     color: ColorOption = Color.AUTO,
@@ -76,10 +78,9 @@ def listed(hub: Hub, status: Chosen) -> list[Finding | Gap]:
 
 def document(one: Finding | Gap) -> dict[str, Any]:
     """A finding or gap as JSON, with what it is."""
-    from sentinel.life import Finding
-    from sentinel.finding import short
-
     from pydantic import TypeAdapter
+    from sentinel.finding import short
+    from sentinel.life import Finding
 
     kind = Finding if isinstance(one, Finding) else type(one)
     made: dict[str, Any] = TypeAdapter(kind).dump_python(one, mode="json")
@@ -117,7 +118,7 @@ def accept(
     stack: StackOption = STACK,
     region: RegionOption = "",
 ) -> None:
-    """Take the present state as the good one and close the finding, or close a finding of an activity."""
+    """Take the present state as good, or say that an activity was meant; close the finding."""
     from sentinel_cli import accepting, hub
 
     where = hub.find(stack, region)

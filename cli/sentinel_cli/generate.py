@@ -59,7 +59,10 @@ resource.
 
 
 def files(root: Path) -> Iterator[tuple[Path, str]]:
-    """Every generated file, or file with generated blocks, and what it should hold."""
+    """Every generated file, or file with generated blocks, and what it should hold.
+
+    Raises LookupError, in one sentence, when a rule lacks what it needs beside its own file.
+    """
     template = (root / "template.yaml").read_text()
     template = spliced(template, "change pattern", dumped(pattern(_changes())))
     template = spliced(template, "activity pattern", dumped(pattern(catalog.activities())))
@@ -67,10 +70,18 @@ def files(root: Path) -> Iterator[tuple[Path, str]]:
     member = (root / "member.yaml").read_text()
     yield root / "member.yaml", spliced(member, "read rights", read_rights())
     for rule in catalog.rules().values():
+        require_pair(root, rule.id)
         yield root / "docs/rules" / f"{rule.id}.md", rule_page.page(rule, root / "events" / rule.id)
     yield root / "docs/rules/README.md", rule_page.index(catalog.rules().values())
     schema = json.dumps(Policy.model_json_schema(), indent=2) + "\n"
     yield root / "docs/policy.schema.json", schema
+
+
+def require_pair(root: Path, rule: str) -> None:
+    """Refuse a rule without the event that it fires on, or without the twin that it passes."""
+    for name in ("violation.json", "compliant.json"):
+        if not (root / "events" / rule / name).exists():
+            raise LookupError(f"rule {rule} needs an example: write events/{rule}/{name}")
 
 
 def stale(root: Path) -> list[Path]:
@@ -103,7 +114,7 @@ def pattern(kinds: Iterable[type[Subject]]) -> dict[str, Any]:
     for kind in kinds:
         for source in kind.sources:
             names.setdefault(source, set()).update(kind.events)
-    sources = sorted({f"aws.{s.split('.', 1)[0]}" for s in names if "-control" not in s})
+    sources = sorted({f"aws.{source.split('.', 1)[0]}" for source in names})
     services: dict[tuple[str, ...], list[str]] = {}
     for source, events in sorted(names.items()):
         services.setdefault(tuple(sorted(events)), []).append(source)
@@ -126,6 +137,8 @@ def read_rights() -> str:
     """The statements of the read role: each action that a rule's reads need, on what it reads."""
     by_resources: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for action in sorted(catalog.read_actions()):
+        if action not in RESOURCES:
+            raise LookupError(f"say in RESOURCES of {__name__} what {action} is limited to")
         key = (action.split(":")[0], RESOURCES[action])
         by_resources.setdefault(key, []).append(action)
     lines = []

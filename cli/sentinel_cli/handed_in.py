@@ -1,7 +1,7 @@
 """Recognises what people hand in beside events: a policy, an account's export, a resource as read.
 
-A bare policy has no account and no name: its key is the sha256 of its content, so that the same policy
-is the same finding wherever it lies.
+A bare policy has no account and no name: its key is the sha256 of its content, so that the same
+policy is the same finding wherever it lies.
 """
 
 from __future__ import annotations

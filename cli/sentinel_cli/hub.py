@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -55,7 +56,9 @@ def edge(region: str, settings: dict[str, str] | None = None) -> Edge:
     """Clients with the caller's own rights, in a Region or in that of the AWS settings."""
     import boto3
 
-    session = boto3.session.Session(region_name=region or None)
+    # boto3 itself looks at AWS_DEFAULT_REGION only; every other SDK knows AWS_REGION.
+    wanted = region or os.environ.get("AWS_REGION")
+    session = boto3.session.Session(region_name=wanted or None)
     if not session.region_name:
         raise Failure("no AWS Region is set; pass --region, or set AWS_REGION")
     made = Edge(Settings({"AWS_REGION": session.region_name, **(settings or {})}))
@@ -94,6 +97,6 @@ def _outputs(found: Edge, stack: str) -> dict[str, str]:
             raise
         raise Failure(
             f"there is no stack {stack} in {caller(found).account} {found.region};"
-            " name the hub's stack with --stack, its Region with --region, or sign in to its account"
+            " name the stack with --stack, its Region with --region, or sign in to its account"
         ) from None
     return {o["OutputKey"]: o["OutputValue"] for o in answer["Stacks"][0].get("Outputs", ())}

@@ -1,13 +1,13 @@
-"""Judging whatever people have: events, policy documents, exports of an account, resources as read."""
+"""Judging whatever people have: events, policies, exports of an account, resources as read."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from sentinel.aws import clock
 from sentinel.policy import Policy
 from sentinel.record import Skip
 from sentinel.subjects import IamPolicy
@@ -17,9 +17,10 @@ from sentinel_cli.archive import FASTEST, Source, SourceError, UnreadableError, 
 from sentinel_cli.archive import load as load_bytes
 from sentinel_cli.archive.decompress import text_of
 from sentinel_cli.archive.parse import BadLine, values
-from sentinel_cli.archive.shapes import records_of
+from sentinel_cli.archive.shapes import is_watched, records_of
 from sentinel_cli.handed_in import HandedIn
 from sentinel_cli.offline import OfflineJudge, Place
+from sentinel_cli.replay import watch
 from sentinel_cli.report import Report
 
 
@@ -46,6 +47,7 @@ class Judging:
     def __init__(self, policy: Policy) -> None:
         self.report = Report(policy)
         self._judge = OfflineJudge(policy)
+        self._watch = watch()
         self._events: list[tuple[str, Place, Any]] = []
 
     def file(self, source: Source) -> None:
@@ -85,12 +87,14 @@ class Judging:
         for index, record in enumerate(records):
             if record is None:
                 self._judge.result.skip(Skip.NOT_A_RECORD)
+            elif not is_watched(record, self._watch):
+                self._judge.result.skip(Skip.UNWATCHED)
             else:
                 self._events.append((str(record.get("eventTime")), piece.place(index), record))
         return ""
 
     def _document(self, document: HandedIn, place: Place) -> None:
-        now = datetime.now(UTC)
+        now = clock.now()
         self._judge.result.unwatched += document.passed_over
         for role, policies in document.held.items():
             self._judge.world.tell(IamPolicy, role, policies)

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from sentinel_cli import archives, terminal
+from sentinel_cli import (
+    archives,
+    checkout,
+    findings,
+    policy_command,
+    redrive,
+    rules,
+    sweep_command,
+    terminal,
+)
 from sentinel_cli.exit_codes import Exit
 from sentinel_cli.failure import Failure, of_aws
 from sentinel_cli.terminal import ClosedPipe
@@ -20,8 +29,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(archives.replay)
-app.command()(archives.judge)
+for command in (
+    archives.replay,
+    archives.judge,
+    sweep_command.sweep,
+    findings.findings,
+    rules.explain,
+    findings.accept,
+    rules.rules,
+    redrive.redrive,
+    checkout.generate,
+    checkout.demo,
+):
+    app.command()(command)
+app.add_typer(policy_command.policy, name="policy")
 
 
 @app.callback()
@@ -32,7 +53,7 @@ def about(
 
 
 def main() -> None:
-    """Run the command; every error becomes words and an exit code, a traceback only with --debug."""
+    """Run the command: errors become words and an exit code, tracebacks only with --debug."""
     terminal.prepare()
     debug = DEBUG in sys.argv
     sys.exit(_run([word for word in sys.argv[1:] if word != DEBUG], debug=debug))
@@ -48,7 +69,7 @@ def _run(words: list[str], *, debug: bool) -> int:
         return Exit.CLOSED_PIPE
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - people get words; the traceback is there with --debug
+    except Exception as error:
         if debug:
             raise
         return _failed(error)

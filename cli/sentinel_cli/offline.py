@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sentinel import catalog, cloudtrail, record
+from sentinel.aws import clock
 from sentinel.cloudtrail import Sighting
 from sentinel.finding import Cause, Severity, Verdict
 from sentinel.judge import CannotRead, judge
@@ -29,7 +30,7 @@ class OfflineWorld:
 
     def now(self) -> datetime:
         """The present."""
-        return datetime.now(UTC)
+        return clock.now()
 
     def read(self, kind: type[Resource], identity: Identity) -> Resource | None:
         """Nothing is read."""
@@ -205,7 +206,7 @@ def _is_good(verdicts: Sequence[Verdict]) -> bool:
 
 
 def needs_order(detail: Mapping[str, Any]) -> bool:
-    """Whether a record must be judged after earlier ones: its rules compare with them or count them."""
+    """Whether a record must be judged after earlier ones: its rules compare or count them."""
     names = catalog.watched().get(str(detail.get("eventSource")), {})
     kinds = names.get(str(detail.get("eventName")), ())
     return any(

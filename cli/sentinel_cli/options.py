@@ -17,13 +17,15 @@ OutOption = Annotated[
     Path | None, typer.Option("--out", help="Write the result to this file, not to the screen.")
 ]
 FailOnOption = Annotated[
-    FailOn, typer.Option("--fail-on", case_sensitive=False, help="End with 1 from this severity on.")
+    FailOn,
+    typer.Option("--fail-on", case_sensitive=False, help="End with 1 from this severity on."),
 ]
 AllowBlindOption = Annotated[
     bool, typer.Option("--allow-blind", help="Do not end with 3 for what could not be assessed.")
 ]
 PolicyOption = Annotated[
-    Path | None, typer.Option("--policy", help="The team's policy.yaml: exemptions, settings, lists.")
+    Path | None,
+    typer.Option("--policy", help="The team's policy.yaml: exemptions, settings, lists."),
 ]
 ColorOption = Annotated[Color, typer.Option("--color", help="When to colour words.")]
 StackOption = Annotated[str, typer.Option("--stack", help="The name of the hub's stack.")]

@@ -28,12 +28,18 @@ class Format(StrEnum):
     SARIF = "sarif"
 
 
-def pieces(report: Report, form: Format, paint: Paint, ending: str) -> Iterator[str]:
-    """The report, piece by piece. *ending* is the last line of the text."""
+def pieces(
+    report: Report,
+    form: Format,
+    paint: Paint,
+    ending: str,
+    table: Iterable[str] | None = None,
+) -> Iterator[str]:
+    """The report, piece by piece. *ending* is the last line of the text, *table* is a sweep's."""
     if form is Format.TEXT:
         from sentinel_cli import text
 
-        yield from text.pieces(report, paint)
+        yield from text.pieces(report, paint, table)
         yield f"{ending}\n"
     elif form is Format.JSON:
         yield f"{json_text(report.document())}\n"
@@ -55,7 +61,7 @@ def json_text(document: Any) -> str:
 
 
 def deliver(text: Iterable[str], out: Path | None) -> None:
-    """Write pieces to a file, or to standard output. Raises Failure when the file cannot be written.
+    """Write pieces to a file, or to standard output. Raises Failure when it cannot be written.
 
     The file is written beside itself and renamed, so that a full disk leaves no half of it.
     """
@@ -66,7 +72,9 @@ def deliver(text: Iterable[str], out: Path | None) -> None:
     try:
         number, name = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
         unfinished = Path(name)
-        with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        with os.fdopen(
+            number, "w", encoding="utf-8", errors="backslashreplace", newline=""
+        ) as file:
             file.writelines(text)
         unfinished.chmod(0o666 & ~_umask())
         unfinished.replace(out)

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from sentinel.aws.edge import Edge, Settings
+from sentinel.aws.memory import Memory
+from sentinel.subject import Activity, Identity, Resource
 
 from sentinel_cli.hub import Caller
 
 READ_ROLE = "agentcore-sentinel-read"
 """The read role that member.yaml makes, unless it was told another name."""
+
+
+class _NothingRemembered(Memory):
+    """The memory of somebody who has none: no baseline, no past."""
+
+    def __init__(self) -> None:
+        super().__init__(None, "")
+
+    def baseline(self, kind: type[Resource], identity: Identity) -> Resource | None:
+        """None is remembered."""
+        return None
+
+    def earlier(self, kind: type[Activity], like: Activity, span: timedelta) -> list[Activity]:
+        """None is remembered."""
+        return []
 
 
 class _OwnRights(Edge):
@@ -24,6 +43,11 @@ class _OwnRights(Edge):
         if account == self._account:
             return self.client(service, region)
         return super().reader(service, partition, account, region)
+
+    @cached_property
+    def memory(self) -> Memory:
+        """Nothing: what the hub remembers is read with the hub's tables."""
+        return _NothingRemembered()
 
 
 def reading(edge: Edge, caller: Caller, role: str = READ_ROLE) -> Edge:

@@ -76,4 +76,6 @@ def push(
         return
     version = pushing.push(where, wanted, present)
     told = f"Pushed version {version}. Functions use it within a minute;"
-    terminal.write([f"{told} findings move at the next look, exemptions that ended within minutes.\n"])
+    terminal.write(
+        [f"{told} findings move at the next look, exemptions that ended within minutes.\n"]
+    )

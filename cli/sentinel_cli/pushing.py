@@ -1,4 +1,4 @@
-"""Pushing a policy: what it changes, and the one conditional write that gives it to the functions."""
+"""Pushing a policy: what it changes, and the one conditional write that puts it to use."""
 
 from __future__ import annotations
 
@@ -89,9 +89,14 @@ def push(hub: Hub, policy: Policy, replacing: Present) -> str:
             **condition,
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ("PreconditionFailed", "ConditionalRequestConflict"):
+        if error.response["Error"]["Code"] not in (
+            "PreconditionFailed",
+            "ConditionalRequestConflict",
+        ):
             raise
-        raise Failure("somebody else pushed a policy meanwhile; look at it and push again") from None
+        raise Failure(
+            "somebody else pushed a policy meanwhile; look at it and push again"
+        ) from None
     return str(answer["ETag"]).strip('"')
 
 

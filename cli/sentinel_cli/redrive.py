@@ -19,14 +19,14 @@ BATCH = 10
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """A message that EventBridge or Lambda could not deliver: where it was going, and what it said."""
+    """A message that could not be delivered: where it was going, and what it said."""
 
     target: str
     body: str
 
 
 def redrive(stack: StackOption = STACK, region: RegionOption = "") -> None:
-    """Send dead letters to where they were going: those of the queues, and what was never delivered."""
+    """Send dead letters, and what was never delivered, to where they were going."""
     from sentinel_cli import hub
 
     where = hub.find(stack, region)
@@ -56,7 +56,9 @@ def _moved(hub: Hub, url: str) -> str:
 def _sent(hub: Hub, url: str) -> tuple[int, list[str]]:
     """Send what was not delivered, and take it out of the queue; how many, and why others stay."""
     sqs = hub.edge.client("sqs")
-    sent, left, seen = 0, [], set[str]()
+    sent = 0
+    left: list[str] = []
+    seen: set[str] = set()
     while True:
         messages = sqs.receive_message(
             QueueUrl=url,
@@ -82,9 +84,9 @@ def _sent(hub: Hub, url: str) -> tuple[int, list[str]]:
 def undelivered(message: dict[str, Any]) -> Undelivered:
     """Read a message of the undelivered queue. Raises ValueError for one of neither kind.
 
-    EventBridge names the target in the attribute TARGET_ARN (EventBridge User Guide, "Using dead-letter
-    queues"); Lambda wraps the payload of a failed invocation (Lambda Developer Guide, "Asynchronous
-    invocation").
+    EventBridge names the target in the attribute TARGET_ARN (EventBridge User Guide, "Using
+    dead-letter queues"); Lambda wraps the payload of a failed invocation (Lambda Developer Guide,
+    "Asynchronous invocation").
     """
     target = message.get("MessageAttributes", {}).get("TARGET_ARN", {}).get("StringValue")
     if target:
@@ -101,10 +103,13 @@ def undelivered(message: dict[str, Any]) -> Undelivered:
 
 
 def _send(hub: Hub, message: Undelivered) -> None:
-    """Send a message on. Raises ValueError for a target that the hub does not have."""
-    service = message.target.split(":")[2:3]
+    """Send a message on. Raises ValueError for a target that is not the hub's own."""
+    parts = message.target.split(":")
+    service, account = parts[2:3], "".join(parts[4:5])
+    if account != hub.caller.account:
+        raise ValueError(f"the target {message.target} is not in the hub's account")
     if service == ["sqs"]:
-        name, account = message.target.rsplit(":", 1)[-1], message.target.split(":")[4]
+        name = parts[-1]
         sqs = hub.edge.client("sqs")
         queue = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
         sqs.send_message(QueueUrl=queue, MessageBody=message.body)

@@ -16,7 +16,7 @@ from sentinel_cli.report import Report
 
 @dataclass
 class Sifted:
-    """What one file gave: what could be judged at once, and the records that must wait for order."""
+    """What one file gave: what could be judged at once, and the records that wait for order."""
 
     total: int
     unwatched: int

@@ -24,8 +24,8 @@ class Report:
     """Findings and what was read for them. records = judged + unwatched + the sum of skipped.
 
     *unreadable* counts the inputs of which nothing could be read, *partly* the lines of others,
-    *failures* the rules that broke: all are among *errors*. *kinds* are those of which a subject was
-    judged.
+    *failures* the rules that broke: all are among *errors*. *kinds* are those of which a subject
+    was judged.
     """
 
     policy: Policy = field(default_factory=Policy)
@@ -96,7 +96,7 @@ class Report:
         """
         once: dict[tuple[str, ...], dict[str, Any]] = {}
         for found in sorted(self.findings, key=_order):
-            key = (found["rule"], found["fingerprint"], found["verdict"])
+            key: tuple[str, ...] = (found["rule"], found["fingerprint"], found["verdict"])
             if found["verdict"] == Outcome.VIOLATION.value:
                 key = (*key, found["eventID"] or found["source"])
             once.setdefault(key, found)

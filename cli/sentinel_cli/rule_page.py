@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sentinel import catalog
 from sentinel.rule import Rule
 from sentinel.subject import Activity
 
@@ -23,7 +22,7 @@ def page(rule: Rule, pair: Path) -> str:
     """The page in Markdown; *pair* is the folder of its events."""
     lines = [f"# {rule.id}", "", f"{rule.title}.", ""]
     kinds = ", ".join(kind.kind for kind in rule.subjects)
-    lines += [f"{rule.severity.name} at most of what it says by itself. Judges: {kinds}.", ""]
+    lines += [f"{rule.severity.name}, where nothing below says otherwise. Judges: {kinds}.", ""]
     for section, heading in SECTIONS:
         if rule.sections.get(section):
             lines += [f"## {heading}", "", rule.sections[section], ""]
@@ -34,9 +33,8 @@ def page(rule: Rule, pair: Path) -> str:
         lines += [""]
     if rule.crosswalk:
         lines += ["## Also known as", "", ", ".join(f"`{c}`" for c in rule.crosswalk), ""]
-    violation = pair / "violation.json"
-    if violation.exists():
-        lines += ["## The event that it fires on", "", "```json", _event(violation), "```", ""]
+    event = _event(pair / "violation.json")
+    lines += ["## The event that it fires on", "", "```json", event, "```", ""]
     return "\n".join(lines)
 
 
@@ -71,8 +69,3 @@ def _event(path: Path) -> str:
         if name in detail
     }
     return json.dumps(shown, indent=2)
-
-
-def all_rules() -> Iterable[Rule]:
-    """Every rule of the catalog."""
-    return catalog.rules().values()

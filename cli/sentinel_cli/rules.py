@@ -15,7 +15,9 @@ from sentinel_cli.terminal import Color
 
 
 def rules(
-    form: Annotated[Form, typer.Option("--output", "-o", help="How to write the list.")] = Form.TEXT,
+    form: Annotated[
+        Form, typer.Option("--output", "-o", help="How to write the list.")
+    ] = Form.TEXT,
     color: ColorOption = Color.AUTO,
 ) -> None:
     """List the rules."""
@@ -70,5 +72,3 @@ def explain(
     policy = where.edge.policy_copy.current()
     accepted = accepted_note(where, found.fingerprint)
     terminal.write(f"{line}\n" for line in explaining.finding(found, policy, accepted, paint))
-
-

@@ -18,7 +18,9 @@ from sentinel.rule import Rule
 
 from sentinel_cli.report import Report
 
-SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
 LEVEL = {"CRITICAL": "error", "HIGH": "error", "MEDIUM": "warning"}
 SECURITY_SEVERITY = {
     Severity.CRITICAL: "9.5",
@@ -79,7 +81,9 @@ def _result(found: Found, rule: int) -> dict[str, Any]:
         "properties": {
             "severity": found["severity"],
             "security-severity": SECURITY_SEVERITY[Severity[found["severity"]]],
-            **{name: found[name] for name in ("account", "region", "eventID", "eventTime", "actor")},
+            **{
+                name: found[name] for name in ("account", "region", "eventID", "eventTime", "actor")
+            },
             "evidence": found["evidence"],
         },
     }

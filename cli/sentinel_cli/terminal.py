@@ -1,10 +1,11 @@
-"""The terminal: results to standard output, talk to standard error, colour only where it is wanted."""
+"""The terminal: results to standard output, talk to standard error, colour where it is wanted."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from io import TextIOWrapper
@@ -17,7 +18,7 @@ COLORS = {
     "LOW": "36",
     "COULD NOT ASSESS": "35",
 }
-"""One of the sixteen colours of a terminal each, so that the reader's theme decides how they look."""
+"""Each is one of the sixteen colours of a terminal: the reader's theme decides how it looks."""
 
 
 class ClosedPipe(Exception):
@@ -52,7 +53,7 @@ def prepare() -> None:
 
 
 def paint(choice: Color, stream: TextIO) -> Paint:
-    """Colour as asked; else NO_COLOR, FORCE_COLOR, and whether a person is looking, in that order."""
+    """Colour as asked; else as NO_COLOR, FORCE_COLOR or, last, a person looking want it."""
     if choice is not Color.AUTO:
         return Paint(choice is Color.ALWAYS)
     if os.environ.get("NO_COLOR"):
@@ -76,6 +77,20 @@ def tell(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
     except BrokenPipeError:
         raise ClosedPipe from None
+
+
+@contextmanager
+def progress(doing: str) -> Iterator[Callable[[int, int], None]]:
+    """Shows on standard error how many of all are done, while a person is looking."""
+    if not sys.stderr.isatty():
+        yield lambda done, of: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(doing)
+        yield lambda done, of: shown.update(task, completed=done, total=of)
 
 
 def forget_output() -> None:

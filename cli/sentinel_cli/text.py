@@ -1,4 +1,4 @@
-"""A report as people read it: each finding, then what was read, what was judged, and what could not be.
+"""A report as people read it: each finding, then what was read, judged, and could not be.
 
 Lines have at most `WIDTH` columns; only ARNs, addresses and paths may be longer, and are never cut.
 Text from AWS is made harmless by `escape.terminal` before it is laid out.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,12 +25,13 @@ BLIND = "COULD NOT ASSESS"
 Found = Mapping[str, Any]
 
 
-def pieces(report: Report, paint: Paint) -> Iterator[str]:
-    """The findings and the summary, piece by piece."""
+def pieces(report: Report, paint: Paint, table: Iterable[str] | None = None) -> Iterator[str]:
+    """The findings and the summary, piece by piece; a sweep has a table in its place."""
     found = report.ordered()
     for one in found:
         yield "\n".join(finding(one, report.policy.alias(one["account"]), paint)) + "\n\n"
-    yield "\n".join(summary(report, found, paint)) + "\n"
+    closing = summary(report, found, paint) if table is None else (*table, *counts(found, paint))
+    yield "\n".join(closing) + "\n"
 
 
 def finding(found: Found, alias: str, paint: Paint) -> Iterator[str]:
@@ -106,7 +107,7 @@ def clean(text: str) -> str:
 
 
 def wrapped(label: str, text: str, *, indent: int = 2, column: int = LABEL) -> Iterator[str]:
-    """A text under its label; words that name something stay whole, others are broken if they must."""
+    """A text under its label; words that name something stay whole, others may be broken."""
     start = " " * indent + (f"{label:<{column}}" if label else "")
     room = WIDTH - len(start)
     line = ""

@@ -25,8 +25,8 @@ class Caller:
 class Call:
     """What was asked, of which account and Region, by whom and when.
 
-    *service* is botocore's service name (``dynamodb``, ``bedrock-agentcore-control``), *operation* and
-    the names in *parameters* are those of botocore's service model.
+    *service* is botocore's service name (``dynamodb``, ``bedrock-agentcore-control``), *operation*
+    and the names in *parameters* are those of botocore's service model.
     """
 
     account: str
@@ -44,7 +44,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the account answered: HTTP status, headers, body, and the error's code when it refused."""
+    """What the account answered: HTTP status, headers, body, and the code of a refusal."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)

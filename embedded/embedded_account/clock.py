@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Protocol
 
-from embedded_account.doorway import Repair
+from embedded_account.moto_repairs import Repair
 
 VIRTUAL_START = datetime(2030, 1, 2, 9, 0, tzinfo=UTC)
 """Later than any wall clock, so that botocore never takes virtual keys for expired."""

@@ -15,7 +15,9 @@ from botocore.parsers import create_parser
 from moto.iam.models import iam_backends
 from moto.utilities.utils import get_partition
 
-from .agentcore.shapes import CONTROL, DATA, is_sensitive, service_model
+from embedded_account.service_models import service_model
+
+from .agentcore.shapes import CONTROL, DATA, is_sensitive
 from .agentcore.trail_resources import control_resources, data_resources
 from .calls import Answer, Call, Caller
 

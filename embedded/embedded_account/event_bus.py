@@ -9,32 +9,26 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from moto.events.exceptions import InvalidEventPatternException, ValidationException
 from moto.events.models import EventPatternParser, EventsBackend, Rule, events_backends
 from moto.events.responses import EventsHandler
 
-from embedded_account.doorway import Repair
+from embedded_account.event_entries import check_request, entry_error, event_of_entry
+from embedded_account.event_input import Event, InvalidPathError, compact, target_input
 from embedded_account.event_pattern import InvalidPatternError, Pattern, compile_pattern
+from embedded_account.moto_repairs import Repair
 from embedded_account.world import EventDelivered, EventFailed, World
 
 SERVICE = "events.amazonaws.com"
 LISTENS_TO_READS = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
 MAXIMUM_ATTEMPTS = 185  # "EventBridge retries sending the event for 24 hours and up to 185 times"
 MAXIMUM_AGE_SECONDS = 86_400
-MAXIMUM_REQUEST_BYTES = 262_144  # PutEvents, "The total entry size must be less than 256KB"
 LONGEST_PAUSE_SECONDS = 600.0
-
-_PATH = re.compile(r"\$(?:\.[A-Za-z0-9_-]+|\[\d+\])*")
-_STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]")
-_VARIABLE = re.compile(r'"?<([A-Za-z0-9_.-]+)>"?')
-
-Event = Mapping[str, Any]
 
 
 class TargetFailedError(Exception):
@@ -103,30 +97,18 @@ class EventBuses:
         self, account: str, region: str, entries: Sequence[Mapping[str, Any]]
     ) -> list[dict[str, str]]:
         """Accept what a customer puts; answer an id or an error for each entry."""
-        if len(entries) > 10:
-            raise ValidationException("PutEvents takes at most 10 entries")
-        if sum(_entry_bytes(entry) for entry in entries) > MAXIMUM_REQUEST_BYTES:
-            raise ValidationException("Total size of the entries in the request is over the limit.")
+        check_request(entries)
         return [self._put_event(account, region, entry) for entry in entries]
 
     def _put_event(self, account: str, region: str, entry: Mapping[str, Any]) -> dict[str, str]:
-        error = _entry_error(entry)
+        error = entry_error(entry)
         if error is not None:
             return error
         name = entry.get("EventBusName") or "default"
         if name.startswith("arn:"):
             _, _, _, region, account, _ = name.split(":", 5)
-        event = {
-            "version": "0",
-            "id": self._world.new_id(),
-            "detail-type": entry["DetailType"],
-            "source": entry["Source"],
-            "account": account,
-            "time": _event_time(entry.get("Time"), self._world.clock.now()),
-            "region": region,
-            "resources": list(entry.get("Resources") or []),
-            "detail": json.loads(entry["Detail"]),
-        }
+        event_id, now = self._world.new_id(), self._world.clock.now()
+        event = event_of_entry(entry, event_id=event_id, account=account, region=region, now=now)
         self.publish(account, region, name.rpartition("/")[2], event)
         return {"EventId": event["id"]}
 
@@ -215,7 +197,7 @@ class EventBuses:
             attributes["EXHAUSTED_RETRY_CONDITION"] = exhausted
         if refused is None:
             try:
-                self._targets.send_message(queue, _json(attempt.event), attributes)
+                self._targets.send_message(queue, compact(attempt.event), attributes)
             except LookupError as gone:
                 refused = str(gone)
         if refused is not None:  # the event is lost, and EventBridge only counts it in a metric
@@ -234,7 +216,11 @@ class EventBuses:
             raise TargetFailedError(
                 "INVALID_PARAMETER", f"{arn} is in another Region than the rule"
             )
-        body = target_input(attempt.target, attempt.rule, attempt.event, self._world.clock.now())
+        now = self._world.clock.now()
+        try:
+            body = target_input(attempt.target, attempt.rule, attempt.event, now)
+        except InvalidPathError as invalid:
+            raise TargetFailedError("INVALID_PARAMETER", str(invalid)) from invalid
         self._check(attempt, service)
         try:
             if service == "sqs":
@@ -330,61 +316,6 @@ class EventBuses:
         )
 
 
-def target_input(target: Mapping[str, Any], rule: Any, event: Event, now: datetime) -> str:
-    """Return the JSON text that a target gets.
-
-    It is Input, what InputPath or InputTransformer make of the event, or the whole event.
-    Source: "Amazon EventBridge input transformation". A variable inside a JSON template is put in
-    as JSON text, unless it stands inside a longer string; a path that finds nothing gives an empty
-    value.
-    """
-    if "Input" in target:
-        return str(target["Input"])
-    if "InputPath" in target:
-        return _json(_at(event, target["InputPath"]))
-    transformer = target.get("InputTransformer")
-    if transformer is None:
-        return _json(event)
-    values = {name: _at(event, path) for name, path in transformer.get("InputPathsMap", {}).items()}
-    values |= {
-        "aws.events.rule-arn": rule.arn,
-        "aws.events.rule-name": rule.name,
-        "aws.events.event.ingestion-time": _timestamp(now),
-        "aws.events.event": event,
-        "aws.events.event.json": event,
-    }
-    return _VARIABLE.sub(lambda found: _put_in(found, values), transformer["InputTemplate"])
-
-
-def _put_in(found: re.Match[str], values: Mapping[str, Any]) -> str:
-    if found[1] not in values:
-        return found[0]
-    value, text = values[found[1]], found[0]
-    if text.startswith('"') and text.endswith(
-        '"'
-    ):  # "<variable>": the quotes are the variable's own
-        return _json(value if isinstance(value, str) else _json(value))
-    if text.startswith('"') or text.endswith('"') or isinstance(value, str):
-        bare = value if isinstance(value, str) else _json(value)
-        inside = json.dumps(bare, ensure_ascii=False)[1:-1]
-        return text.replace(f"<{found[1]}>", inside)
-    return _json(value)
-
-
-def _at(event: Event, path: str) -> Any:
-    if not _PATH.fullmatch(path):
-        raise TargetFailedError(
-            "INVALID_PARAMETER", f"{path} is no JSON path that EventBridge takes"
-        )
-    value: Any = event
-    for name, index in _STEP.findall(path):
-        try:
-            value = value[int(index)] if index else value[name]
-        except (KeyError, IndexError, TypeError):
-            return ""
-    return value
-
-
 def _listens(rule: Any, event: Event) -> bool:
     if rule.state == "DISABLED" or rule.event_pattern.dump() is None:
         return False
@@ -439,40 +370,3 @@ def _exhausted(attempt: Attempt, now: datetime) -> str | None:
     if attempt.number >= policy.get("MaximumRetryAttempts", MAXIMUM_ATTEMPTS):
         return "MaximumRetryAttempts"
     return None
-
-
-def _entry_error(entry: Mapping[str, Any]) -> dict[str, str] | None:
-    for member in ("Source", "DetailType", "Detail"):
-        if not entry.get(member):
-            message = f"Parameter {member} is not valid. Reason: {member} is a required argument."
-            return {"ErrorCode": "InvalidArgument", "ErrorMessage": message}
-    if entry["Source"].startswith("aws."):
-        return {
-            "ErrorCode": "NotAuthorizedForSourceException",
-            "ErrorMessage": "Not authorized for the source.",
-        }
-    try:
-        is_object = isinstance(json.loads(entry["Detail"]), dict)
-    except ValueError:
-        is_object = False
-    if is_object:
-        return None
-    return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
-
-
-def _entry_bytes(entry: Mapping[str, Any]) -> int:
-    texts = [entry.get(name) or "" for name in ("Source", "DetailType", "Detail")]
-    texts += entry.get("Resources") or []
-    return sum(len(text.encode()) for text in texts) + (14 if entry.get("Time") else 0)
-
-
-def _event_time(given: Any, now: datetime) -> str:
-    return _timestamp(datetime.fromtimestamp(float(given), UTC) if given is not None else now)
-
-
-def _timestamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -26,8 +26,8 @@ from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
 from moto.sqs.responses import SQSResponse
 
 from embedded_account.clock import VirtualClock
-from embedded_account.doorway import ABSENT, Repair
 from embedded_account.event_pattern import Pattern, compile_pattern
+from embedded_account.moto_repairs import ABSENT, Repair
 from embedded_account.world import Delivery, Work, World
 
 DEFAULT_CONCURRENCY = 10

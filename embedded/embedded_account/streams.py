@@ -1,9 +1,8 @@
-"""Feeds DynamoDB streams and asynchronous invocations to functions, and hands on what fails.
+"""Feeds DynamoDB streams to functions, keeps their order, and hands on what fails.
 
-Both retry by themselves and then give the failure to a destination. The stream poller keeps the
-order, halves a failing batch when told to, and goes on behind what it gave up ("Using AWS Lambda
-with Amazon DynamoDB", "Retain records of discarded batches", "How Lambda handles errors and retries
-with asynchronous invocation"). One shard for each table, one batch at a time.
+The poller is Lambda's: it halves a failing batch when told to, and goes on behind what it gave up
+("Using AWS Lambda with Amazon DynamoDB", "Retain records of discarded batches"). One shard for each
+table, one batch at a time.
 """
 
 from __future__ import annotations
@@ -21,20 +20,17 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.table import StreamShard
 from moto.sqs.models import sqs_backends
 
-from embedded_account.doorway import Repair
+from embedded_account.asynchronous import (
+    Invoke,
+    SendToDestination,
+    milliseconds,
+    response_context,
+)
+from embedded_account.moto_repairs import Repair
 from embedded_account.queues import EventSource, failed_items
 from embedded_account.world import Delivery, Work, World
 
 LONGEST_PAUSE_SECONDS = 60.0
-ASYNCHRONOUS_PAUSES = (
-    60.0,
-    120.0,
-)  # "one minute before the first retry and two minutes before the second"
-ASYNCHRONOUS_AGE_SECONDS = 21_600
-
-Invoke = Callable[[str, Any], Any]
-SendToDestination = Callable[[str, str, str, str], None]
-"""Takes the function's ARN, the destination's, the JSON text, and its key in a bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,19 +173,19 @@ class StreamPoller:
                 "approximateInvokeCount": batch.attempts + (outcome is not None),
             },
             "version": "1.0",
-            "timestamp": _milliseconds(now),
+            "timestamp": milliseconds(now),
             "DDBStreamBatchInfo": {
                 "shardId": shard.id,
                 "startSequenceNumber": _number(first.to_json()),
                 "endSequenceNumber": _number(last.to_json()),
-                "approximateArrivalOfFirstRecord": _milliseconds(_created(first)),
-                "approximateArrivalOfLastRecord": _milliseconds(_created(last)),
+                "approximateArrivalOfFirstRecord": milliseconds(_created(first)),
+                "approximateArrivalOfLastRecord": milliseconds(_created(last)),
                 "batchSize": batch.end - batch.start,
                 "streamArn": mapping.source_arn,
             },
         }
         if outcome is not None:
-            invocation["responseContext"] = _response_context(outcome)
+            invocation["responseContext"] = response_context(outcome)
         if ":s3:::" in mapping.failure_destination:  # only S3 gets the records themselves
             records = lambda_records(shard, batch, mapping)
             invocation["payload"] = json.dumps({"Records": records})
@@ -247,94 +243,6 @@ def _created(item: Any) -> datetime:
     return moment.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """An asynchronous invocation: accepted at *started*, tried *attempts* times."""
-
-    function_arn: str
-    event: Any
-    request_id: str
-    started: datetime
-    attempts: int = 0
-
-
-class AsynchronousInvocations:
-    """Invokes functions later: twice again after an error, then the destination is told."""
-
-    def __init__(
-        self,
-        world: World,
-        invoke: Invoke,
-        settings: Callable[[str], Mapping[str, Any]],
-        send_to_destination: SendToDestination,
-    ) -> None:
-        self._world = world
-        self._invoke = invoke
-        self._settings = settings
-        self._send_to_destination = send_to_destination
-
-    def accept(self, function_arn: str, event: Any) -> None:
-        """Take an event for a function; the answer to the caller does not wait for it."""
-        now = self._world.clock.now()
-        self._wait(Invocation(function_arn, event, self._world.new_id(), now), 0.0)
-
-    def _wait(self, invocation: Invocation, delay: float) -> None:
-        label = invocation.function_arn.rpartition(":")[2]
-        self._world.later("invoke", label, functools.partial(self._try, invocation), delay=delay)
-
-    def _try(self, invocation: Invocation) -> None:
-        outcome = self._invoke(invocation.function_arn, invocation.event)
-        settings = self._settings(invocation.function_arn)
-        tried = replace(invocation, attempts=invocation.attempts + 1)
-        if outcome.error_type is None:
-            self._tell(settings, "OnSuccess", "Success", tried, outcome)
-            return
-        age = (self._world.clock.now() - invocation.started).total_seconds()
-        if tried.attempts > settings.get("MaximumRetryAttempts", len(ASYNCHRONOUS_PAUSES)):
-            self._tell(settings, "OnFailure", "RetriesExhausted", tried, outcome)
-        elif age > settings.get("MaximumEventAgeInSeconds", ASYNCHRONOUS_AGE_SECONDS):
-            self._tell(settings, "OnFailure", "EventAgeExceeded", tried, outcome)
-        else:
-            self._wait(tried, ASYNCHRONOUS_PAUSES[tried.attempts - 1])
-
-    def _tell(
-        self,
-        settings: Mapping[str, Any],
-        which: str,
-        condition: str,
-        invocation: Invocation,
-        outcome: Any,
-    ) -> None:
-        destination = settings.get("DestinationConfig", {}).get(which, {}).get("Destination")
-        if not destination:
-            return
-        now = self._world.clock.now()
-        told = {
-            "version": "1.0",
-            "timestamp": _milliseconds(now),
-            "requestContext": {
-                "requestId": invocation.request_id,
-                "functionArn": f"{invocation.function_arn}:$LATEST",
-                "condition": condition,
-                "approximateInvokeCount": invocation.attempts,
-            },
-            "requestPayload": invocation.event,
-            "responseContext": _response_context(outcome),
-            "responsePayload": outcome.payload,
-        }
-        key = f"aws/lambda/async/{invocation.request_id}"
-        self._send_to_destination(invocation.function_arn, destination, json.dumps(told), key)
-
-
-def _response_context(outcome: Any) -> dict[str, Any]:
-    context = {"statusCode": 200, "executedVersion": "$LATEST"}
-    return context if outcome.error_type is None else context | {"functionError": "Unhandled"}
-
-
-def _milliseconds(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
-
-
 _moto_create_mapping = LambdaBackend.create_event_source_mapping
 
 
@@ -376,28 +284,3 @@ def _add_change(shard: Any, old: Any, new: Any) -> None:
     if old is not None and new is not None and old.to_json() == new.to_json():
         return
     _moto_add_record(shard, old, new)
-
-
-def invoke_repair(
-    invoke: Callable[[Any, Any, Mapping[str, str], dict[str, str]], bytes],
-) -> Repair:
-    """Return what lets Lambda's Invoke run the function: moto answers the request's own body."""
-
-    def run(
-        backend: Any,
-        function_name: str,
-        qualifier: str | None,
-        body: Any,
-        headers: Any,
-        response_headers: dict[str, str],
-    ) -> bytes:
-        function = backend.get_function(function_name, qualifier)
-        return invoke(function, body, headers, response_headers)
-
-    return Repair(
-        "moto runs functions in Docker only",
-        LambdaBackend,
-        "invoke",
-        run,
-        "708fb4c92029",
-    )

@@ -13,7 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 from embedded_account import agentcore
 from embedded_account.agentcore.beliefs import BELIEFS
-from embedded_account.agentcore.shapes import CONTROL, service_model, violations
+from embedded_account.agentcore.shapes import CONTROL, violations
+from embedded_account.service_models import service_model
 from moto import mock_aws
 
 REGION = "eu-central-1"

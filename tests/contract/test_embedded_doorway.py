@@ -16,12 +16,10 @@ from embedded_account.account import HUB, MEMBER, EmbeddedAccount, Mode
 from embedded_account.calls import Answer, Call
 from embedded_account.doorway import (
     Intervene,
-    MotoChangedError,
     NoAnswerError,
-    Repair,
     error_answer,
-    repaired,
 )
+from embedded_account.moto_repairs import MotoChangedError, Repair, repaired
 from embedded_account.world import CallMade
 from moto.sqs.models import Queue
 

@@ -86,12 +86,14 @@ class Watch:
         doorway.mounts[0] = lambda request: self._slack(request, slack)
 
     def end(self) -> None:
-        """Let nothing go wrong any more."""
-        self.fault = self._failing = None
+        """Let nothing go wrong any more, and count no further."""
+        self._busy = True
 
     def before(self, call: Call) -> None:
         """See a call before its effect."""
-        self._before(call.service, call.operation, lambda code, status: _refusal(call, code, status))
+        self._before(
+            call.service, call.operation, lambda code, status: _refusal(call, code, status)
+        )
         if self._is_stale(call):
             self._answer_of_old(call)
 
@@ -101,9 +103,7 @@ class Watch:
             self._former.setdefault(_asked(call), []).append(answer)
         self._after(call.service, call.operation)
 
-    def _slack(
-        self, request: Request, handle: Callable[[Request], Answer | None]
-    ) -> Answer | None:
+    def _slack(self, request: Request, handle: Callable[[Request], Answer | None]) -> Answer | None:
         name = request.url.partition("/api/")[2].partition("?")[0]
         if not name or "X-Amz-Date" in request.headers:
             return handle(request)
@@ -115,14 +115,12 @@ class Watch:
         self._after("slack", name)
         return answer
 
-    def _before(
-        self, service: str, operation: str, refusal: Callable[[str, int], Answer]
-    ) -> None:
+    def _before(self, service: str, operation: str, refusal: Callable[[str, int], Answer]) -> None:
         running = self.stage.runner.current
+        if running is not None and running.trace_id in self._dead:
+            raise Killed
         if running is None or self._busy:
             return
-        if running.trace_id in self._dead:
-            raise Killed
         self.points.append(Point(len(self.points), running.spec.name, service, operation))
         here = self._is_here()
         kind = self.fault.kind if self.fault else ""
@@ -180,10 +178,11 @@ class Watch:
 
     def _is_stale(self, call: Call) -> bool:
         running = self.stage.runner.current
-        if running is None or self.fault is None or self.fault.kind != "stale":
+        fault = self.fault
+        if running is None or self._busy or fault is None or fault.kind != "stale":
             return False
         reads = call.service in READS and call.operation.startswith("Get")
-        return reads and self.fault.number <= len(self.points) - 1 <= self.fault.number + 4
+        return reads and fault.number <= len(self.points) - 1 <= fault.number + 4
 
     def _answer_of_old(self, call: Call) -> None:
         """What was there before the last change, as far as it was read; else it was not there yet."""

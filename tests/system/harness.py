@@ -6,8 +6,9 @@ happens that waits, and the invariants must hold. Cases are numbered, so that ea
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from embedded_account.world import Delivery
@@ -50,7 +51,9 @@ class Case:
     point: Point | None = None
 
     def __str__(self) -> str:
-        fault = f"{self.fault.kind} at call {self.point or self.fault.number}" if self.fault else "-"
+        fault = (
+            f"{self.fault.kind} at call {self.point or self.fault.number}" if self.fault else "-"
+        )
         return f"{self.scenario.name} | {self.schedule.name} | {fault}"
 
 
@@ -87,6 +90,12 @@ def schedules(events: int) -> list[Schedule]:
 def play(stage: Stage, case: Case, plant: Plant | None = None) -> Result:
     """Play a case in a forked copy of the stage, and check it."""
     return stage.play(lambda copy: _play(copy, case, plant))
+
+
+def play_all(stage: Stage, cases: Iterable[Case], jobs: int = 2) -> Iterator[Result]:
+    """Play cases, *jobs* at a time; their results, in their order."""
+    parts = (functools.partial(_play, case=case, plant=None) for case in cases)
+    return stage.play_all(parts, jobs)
 
 
 def recorded(stage: Stage, scenario: Scenario, schedule: Schedule) -> Result:

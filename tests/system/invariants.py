@@ -81,8 +81,8 @@ class Story:
         return found
 
     def true_at(self, moment: datetime) -> Truth:
-        """What was true at a moment."""
-        known = [truth for at, truth in self.truths if at <= moment]
+        """What was true just before a moment: time stands still while a call is made."""
+        known = [truth for at, truth in self.truths if at < moment]
         return known[-1] if known else {}
 
 
@@ -192,17 +192,22 @@ def r14_every_change_is_told(story: Story) -> Iterator[str]:
 
 
 def r15_nothing_is_told_twice_without_a_crash(story: Story) -> Iterator[str]:
-    """Doubles are as many as crashes and lost answers at most."""
-    posts = Counter(_told(message) for message in story.posts)
-    mails = Counter((mail.subject, mail.body) for mail in story.mails)
-    doubles = sum(count - 1 for count in [*posts.values(), *mails.values()])
-    if doubles > story.kills + story.lost:
-        yield f"{doubles} doubles after {story.kills} crashes and {story.lost} lost answers"
+    """Mails double once at most for each failure, posts never: the bot finds what it posted."""
+    failures = max(story.kills + story.lost, story.faulty)
+    for sink, told, allowed in (
+        ("Slack", Counter(map(_told, story.posts)), 0),
+        ("mail", Counter((mail.subject, mail.body) for mail in story.mails), failures),
+    ):
+        doubles = sum(count - 1 for count in told.values())
+        if doubles > allowed:
+            yield f"{doubles} doubles in {sink} after {failures} failures"
 
 
 def r16_the_message_shows_the_last_change(story: Story) -> Iterator[str]:
     """The message of a finding says RESOLVED if and only if the finding is."""
-    ends = {_root(item["value"]): item["pk"] for item in story.findings if item["sk"] == "note#slack"}
+    ends = {
+        _root(item["value"]): item["pk"] for item in story.findings if item["sk"] == "note#slack"
+    }
     status = {item["pk"]: item["status"] for item, _ in story.heads() if item["what"] == "finding"}
     for post in story.posts:
         key = ends.get(post.ts)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import pickle  # noqa: S403 - it carries results from a process that this one forked
+import pickle
 import traceback
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -179,21 +180,38 @@ class Stage:
 
     def play(self, part: Callable[[Stage], T]) -> T:
         """Play a part in a forked copy, and bring its result back. Raises RunFailed."""
+        return next(iter(self.play_all([part])))
+
+    def play_all(self, parts: Iterable[Callable[[Stage], T]], jobs: int = 1) -> Iterator[T]:
+        """Play parts in forked copies, *jobs* at a time; their results, in their order."""
+        under_way: deque[tuple[int, int]] = deque()
+        for part in parts:
+            under_way.append(self._begun(part))
+            if len(under_way) == jobs:
+                yield _result(*under_way.popleft())
+        while under_way:
+            yield _result(*under_way.popleft())
+
+    def _begun(self, part: Callable[[Stage], Any]) -> tuple[int, int]:
         ours, theirs = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(ours)
             _play(part, self, theirs)
         os.close(theirs)
-        with os.fdopen(ours, "rb") as pipe:
-            answer = pipe.read()
-        os.waitpid(child, 0)
-        if not answer:
-            raise RunFailed("the run's process died without a word")
-        ended, result = pickle.loads(answer)  # noqa: S301 - from the process that was forked above
-        if not ended:
-            raise RunFailed(result)
-        return result  # type: ignore[no-any-return]
+        return child, ours
+
+
+def _result(child: int, ours: int) -> Any:
+    with os.fdopen(ours, "rb") as pipe:
+        answer = pipe.read()
+    os.waitpid(child, 0)
+    if not answer:
+        raise RunFailed("the run's process died without a word")
+    ended, result = pickle.loads(answer)  # noqa: S301 - from a process that this one forked
+    if not ended:
+        raise RunFailed(result)
+    return result
 
 
 def _play(part: Callable[[Stage], Any], stage: Stage, pipe: int) -> None:

@@ -7,12 +7,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sentinel.judge import CannotRead
-from sentinel.subject import Activity, Identity, Resource
+from sentinel import cloudtrail, record
+from sentinel.finding import Verdict
+from sentinel.judge import CannotRead, judge
+from sentinel.record import Actor, Record
+from sentinel.rule import Rule
+from sentinel.subject import Activity, Identity, Resource, Subject
+from sentinel.subjects import CommandRun
 
 NOW = datetime(2026, 9, 22, 10, 11, 20, tzinfo=UTC)
 ACCOUNT = "444455556666"
 REGION = "eu-central-1"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/ci-deployer"
+EVENT_TIME = datetime(2026, 9, 22, 10, 11, 12, tzinfo=UTC)
 
 
 @dataclass
@@ -78,3 +85,83 @@ def identity(kind: type[Resource], name: str = "orders-mcp-a1b2c3d4e5") -> Ident
 def make(kind: type[Resource], members: Mapping[str, Any], *, complete: bool = True) -> Any:
     """A resource of a kind with some members."""
     return kind.seen(identity(kind), members, complete=complete)
+
+
+def detail(name: str, request: Any = None, response: Any = None, **more: Any) -> dict[str, Any]:
+    """A CloudTrail record as an archive holds it."""
+    return {
+        "eventVersion": "1.11",
+        "userIdentity": {
+            "type": "AssumedRole",
+            "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/ci-deployer/gh-4711",
+            "accountId": ACCOUNT,
+            "sessionContext": {"sessionIssuer": {"type": "Role", "arn": ROLE}},
+        },
+        "eventTime": "2026-09-22T10:11:12Z",
+        "eventSource": "bedrock-agentcore.amazonaws.com",
+        "eventName": name,
+        "awsRegion": REGION,
+        "sourceIPAddress": "198.51.100.7",
+        "userAgent": "aws-cli/2.31",
+        "requestParameters": request,
+        "responseElements": response,
+        "requestID": "request-1",
+        "eventID": "event-1",
+        "readOnly": False,
+        "eventType": "AwsApiCall",
+        "managementEvent": True,
+        "recipientAccountId": ACCOUNT,
+        "eventCategory": "Management",
+    } | more
+
+
+def event(name: str, request: Any = None, response: Any = None, **more: Any) -> dict[str, Any]:
+    """The same record as EventBridge delivers it."""
+    told = detail(name, request, response, **more)
+    return {
+        "version": "0",
+        "detail-type": "AWS API Call via CloudTrail",
+        "source": f"aws.{told['eventSource'].split('.')[0]}",
+        "account": told["recipientAccountId"],
+        "region": told["awsRegion"],
+        "time": told["eventTime"],
+        "detail": told,
+    }
+
+
+def recorded(name: str, request: Any = None, response: Any = None, **more: Any) -> Record:
+    """The same record, read."""
+    return record.read(detail(name, request, response, **more))
+
+
+def seen_in(kind: type[Subject], found: Record) -> Any:
+    """The subject of a kind that a record tells of."""
+    (sighting,) = (s for s in cloudtrail.sightings(found) if s.kind is kind)
+    return sighting.subject
+
+
+def judged(rule: Rule, subject: Subject, world: World | None = None, **settings: Any) -> Verdict:
+    """What a rule says of a subject that an event told of."""
+    return judge(rule, subject, world or World(), settings, as_of=EVENT_TIME)
+
+
+def read(rule: Rule, subject: Subject, world: World | None = None, **settings: Any) -> Verdict:
+    """What a rule says of a subject that was just read."""
+    return judge(rule, subject, world or World(), settings, as_of=NOW, from_read=True)
+
+
+def told(verdict: Verdict) -> list[tuple[str, Any, str]]:
+    """A verdict in short: each line of evidence, and the severity of its problem."""
+    return [(e.path, e.value, p.severity.name) for p in verdict.problems for e in p.evidence]
+
+
+def run(
+    at: datetime = EVENT_TIME, event_id: str = "event-1", key: str = "", **actor: Any
+) -> CommandRun:
+    """A command that somebody ran inside an agent."""
+    arn = key or f"arn:aws:bedrock-agentcore:{REGION}:{ACCOUNT}:runtime/orders-Ab1Cd2Ef3G"
+    of = Identity("aws", ACCOUNT, REGION, CommandRun.kind, arn, "orders-Ab1Cd2Ef3G")
+    who = {"type": "AssumedRole", "arn": f"{ROLE}/x", "account": ACCOUNT, "principal": ROLE} | actor
+    return CommandRun.remembered(
+        of, event_id=event_id, event_name="InvokeAgentRuntimeCommand", at=at, actor=Actor(**who)
+    )

@@ -35,8 +35,8 @@ class Engine:
 
     `gunzip` reads one member and raises `gunzip_errors` if it is damaged; None: the reader of
     members does all. `loads` may refuse what the standard library accepts, never the reverse.
-    `count` takes (text, pattern), `find` (text, pattern, start, stop). `split_at` cuts the text at
-    each pattern and returns the pieces after it whose first byte is one of the initials.
+    `count` takes (text, pattern), `find` and `rfind` (text, pattern, start, stop). `split_at` cuts
+    the text at each pattern and returns the pieces after it whose first byte is one of the initials.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Engine:
     loads: Callable[[Text], Any] | None
     count: Callable[[Text, bytes], int]
     find: Callable[[Text, bytes, int, int], int]
+    rfind: Callable[[Text, bytes, int, int], int]
     split_at: Callable[[Text, bytes, bytes], Split]
 
     def __reduce__(self) -> tuple[Callable[[str], Engine], tuple[str]]:
@@ -58,9 +59,9 @@ _MOST_DIGITS = 4_300
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """How often the pattern was there, and (number, start, stop) of the pieces looked for.
+    """How often the pattern was there, and (number, start, length) of the pieces looked for.
 
-    The piece after the first pattern has the number 0; it ends where the next pattern starts.
+    The piece before the first pattern has the number 0.
     """
 
     count: int
@@ -75,17 +76,18 @@ def _find(text: Text, pattern: bytes, start: int, stop: int) -> int:
     return text.find(pattern, start, stop)
 
 
+def _rfind(text: Text, pattern: bytes, start: int, stop: int) -> int:
+    return text.rfind(pattern, start, stop)
+
+
 def _split_at(text: Text, pattern: bytes, initials: bytes) -> Split:
-    before, *pieces = text.split(pattern)
+    pieces = text.split(pattern)
     wanted = tuple(bytes([initial]) for initial in initials)
     numbers = [number for number, piece in enumerate(pieces) if piece.startswith(wanted)]
-    if not numbers:
-        return Split(len(pieces), [])
-    lengths = (len(piece) + len(pattern) for piece in pieces)
-    starts = list(accumulate(lengths, initial=len(before) + len(pattern)))
-    return Split(
-        len(pieces), [(n, starts[n], starts[n + 1] - len(pattern)) for n in numbers]
-    )
+    starts: list[int] = []
+    if numbers:
+        starts = list(accumulate((len(piece) + len(pattern) for piece in pieces), initial=0))
+    return Split(len(pieces) - 1, [(n, starts[n], len(pieces[n])) for n in numbers])
 
 
 STANDARD = Engine(
@@ -97,6 +99,7 @@ STANDARD = Engine(
     loads=None,
     count=_count,
     find=_find,
+    rfind=_rfind,
     split_at=_split_at,
 )
 
@@ -126,7 +129,7 @@ def _fastest() -> Engine:
     gunzip: Callable[[bytes], bytearray] | None = None
     gunzip_errors: tuple[type[Exception], ...] = ()
     loads: Callable[[Text], Any] | None = None
-    count, find, split_at = _count, _find, _split_at
+    count, find, rfind, split_at = _count, _find, _rfind, _split_at
     try:
         from isal import isal_zlib
     except ImportError:
@@ -154,7 +157,8 @@ def _fastest() -> Engine:
     except ImportError:
         pass
     else:
-        count, find, split_at = stringzilla.count, stringzilla.find, _stringzilla_split_at
+        count, find, rfind = stringzilla.count, stringzilla.find, stringzilla.rfind
+        split_at = _stringzilla_split_at
     return Engine(
         name="fastest",
         decompressor=decompressor,
@@ -164,22 +168,26 @@ def _fastest() -> Engine:
         loads=loads,
         count=count,
         find=find,
+        rfind=rfind,
         split_at=split_at,
     )
 
 
 def _stringzilla_split_at(text: Text, pattern: bytes, initials: bytes) -> Split:
-    import stringzilla
+    from stringzilla import Str, offset_within
 
-    pieces = stringzilla.Str(text).split(pattern)
+    pieces = Str(text).split(pattern)
     wanted = set(initials.decode())
     try:
-        found = [(n, piece) for n, piece in enumerate(pieces) if piece[0] in wanted and n]
+        found = [
+            (number, offset_within(piece, text), len(piece))
+            for number, piece in enumerate(pieces)
+            if piece[0] in wanted
+        ]
     except (UnicodeDecodeError, IndexError):
         # A piece starts with a byte that is no character by itself, or is empty.
         return _split_at(text, pattern, initials)
-    starts = ((n, stringzilla.offset_within(piece, text), len(piece)) for n, piece in found)
-    return Split(len(pieces) - 1, [(n - 1, start, start + length) for n, start, length in starts])
+    return Split(len(pieces) - 1, found)
 
 
 FASTEST = _fastest()

@@ -107,7 +107,9 @@ def _deploy(account: EmbeddedAccount) -> Deployment:
             _deploy_member(account, outputs, hub, where, region)
     roles = account.client("iam", workload, REGION)
     for name, service in ((AGENT_ROLE, "bedrock-agentcore"), (GATEWAY_ROLE, "bedrock-agentcore")):
-        roles.create_role(RoleName=name, AssumeRolePolicyDocument=_trust(f"{service}.amazonaws.com", workload))
+        roles.create_role(
+            RoleName=name, AssumeRolePolicyDocument=_trust(f"{service}.amazonaws.com", workload)
+        )
     _make_developer(roles, workload)
     agentcore = account.client("bedrock-agentcore-control", workload, REGION)
     image = f"{workload}.dkr.ecr.{REGION}.amazonaws.com/support-agent:1"
@@ -223,7 +225,9 @@ def _make_developer(roles: Any, workload: str) -> None:
         for sid, (actions, resources) in allowed.items()
     ]
     iam = ["iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:GetRolePolicy", "iam:PassRole"]
-    roles_of_agents = [f"arn:aws:iam::{workload}:role/{name}" for name in (AGENT_ROLE, GATEWAY_ROLE)]
+    roles_of_agents = [
+        f"arn:aws:iam::{workload}:role/{name}" for name in (AGENT_ROLE, GATEWAY_ROLE)
+    ]
     trail = ["cloudtrail:StartLogging", "cloudtrail:StopLogging", "cloudtrail:GetTrailStatus"]
     statements += [
         {"Sid": "Roles", "Effect": "Allow", "Action": iam, "Resource": roles_of_agents},

@@ -25,6 +25,8 @@ from sentinel_cli.demo.deployment import (
 
 PATIENCE_SECONDS = 30.0
 AGENTCORE = "bedrock-agentcore-control"
+IAM_REGION = "us-east-1"
+"""Where CloudTrail tells of IAM."""
 EVERY_MODEL = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "bedrock:InvokeModel*", "Resource": "*"}],
@@ -60,6 +62,7 @@ class Expected:
     event_name: str
     resource: Callable[[Stage], str]
     status: str = "OPEN"
+    region: str = REGION
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +263,7 @@ GRANT = Act(
     "put_role_policy",
     _grant,
     _granted(granted=True),
-    Expected("iam_bedrock_wildcard", "HIGH", "PutRolePolicy", _of_role),
+    Expected("iam_bedrock_wildcard", "CRITICAL", "PutRolePolicy", _of_role, region=IAM_REGION),
 )
 LOG_ONLY = Act(
     "log-only",
@@ -384,11 +387,7 @@ def _slack_message(stage: Stage, expected: Expected, resource: str) -> Any | Non
 def _mail(stage: Stage, expected: Expected, resource: str) -> Any | None:
     start = f"{expected.status} {expected.severity} "
     for mail in reversed(stage.deployment.account.mailbox.messages):
-        if (
-            mail.subject.startswith(start)
-            and expected.rule in mail.body
-            and resource in mail.body
-        ):
+        if mail.subject.startswith(start) and expected.rule in mail.body and resource in mail.body:
             return mail
     return None
 
@@ -419,7 +418,7 @@ def _missing(stage: Stage, expected: Expected, resource: str) -> Iterator[str]:
         "what": expected.event_name,
         "when": " UTC",
         "the account": stage.deployment.workload,
-        "the Region": REGION,
+        "the Region": expected.region,
         "the resource": resource,
     }
     message = _slack_message(stage, expected, resource)

@@ -8,8 +8,10 @@ from typing import Any
 
 from moto.moto_api._internal import mock_random
 
+from embedded_account.service_models import service_model
+
 from .kinds import Kind
-from .shapes import CONTROL, service_model
+from .shapes import CONTROL
 from .store import AgentCoreBackend, Document, Resource, random_characters
 
 

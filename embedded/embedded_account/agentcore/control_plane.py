@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from embedded_account.service_models import service_model
+
 from .errors import conflict, invalid, not_simulated
 from .kinds import OPERATIONS, Kind
 from .other_operations import OTHER_OPERATIONS
-from .shapes import CONTROL, on_the_wire, service_model, violations
+from .shapes import CONTROL, on_the_wire, violations
 from .store import AgentCoreBackend, Document, Resource, members_of
 from .verbs import create, delete, page, read, select, select_versions, update
 

@@ -15,11 +15,12 @@ from typing import Any
 from moto.moto_api._internal import mock_random
 
 from embedded_account.calls import Call, Caller
+from embedded_account.service_models import service_model
 
 from .control_plane import refuse_invalid
 from .errors import invalid, not_found, not_simulated
 from .kinds import AGENT_RUNTIME, AGENT_RUNTIME_ENDPOINT, HARNESS
-from .shapes import DATA, service_model
+from .shapes import DATA
 from .store import BACKENDS, RUNNING, AgentCoreBackend, Resource
 
 HttpAnswer = tuple[int, dict[str, str], str | bytes]

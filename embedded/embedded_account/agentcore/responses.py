@@ -9,10 +9,12 @@ from typing import Any
 from moto.core.responses import BaseResponse
 from moto.utilities.aws_headers import gen_amzn_requestid_long
 
+from embedded_account.service_models import service_model
+
 from . import data_plane
 from .control_plane import perform
 from .errors import Refused, invalid
-from .shapes import CONTROL, DATA, service_model
+from .shapes import CONTROL, DATA
 from .store import BACKENDS, AgentCoreBackend
 
 HttpAnswer = tuple[int, dict[str, str], str | bytes]

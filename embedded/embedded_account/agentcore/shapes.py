@@ -6,23 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
-
-from botocore.loaders import Loader
-from botocore.model import ServiceModel
 
 CONTROL = "bedrock-agentcore-control"
 DATA = "bedrock-agentcore"
 
 # The model's patterns are Java's; Python's re has no \p{C} (control characters).
 _JAVA_CONTROL_CHARACTERS = (r"\p{C}", r"\x00-\x1f\x7f-\x9f")
-
-
-@cache
-def service_model(service: str) -> Any:
-    """The botocore service model of *service* (``bedrock-agentcore-control``)."""
-    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
 
 @dataclass(frozen=True, slots=True)

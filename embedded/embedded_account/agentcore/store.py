@@ -13,9 +13,11 @@ from boto3 import Session
 from moto.core.base_backend import BackendDict, BaseBackend
 from moto.moto_api._internal import mock_random
 
+from embedded_account.service_models import service_model
+
 from .errors import not_found
 from .kinds import LETTERS_AND_DIGITS, Kind
-from .shapes import CONTROL, service_model
+from .shapes import CONTROL
 
 Document = dict[str, Any]
 

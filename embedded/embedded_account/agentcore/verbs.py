@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from embedded_account.service_models import service_model
+
 from .completion import Making, complete
 from .errors import conflict, invalid, not_found
 from .kinds import AGENT_RUNTIME, AGENT_RUNTIME_ENDPOINT, HARNESS, KIND, Kind, children_of
 from .refusals import refuse_creation, refuse_deletion, refuse_unless_settled, refuse_update
-from .shapes import CONTROL, service_model
+from .shapes import CONTROL
 from .store import (
     RUNNING,
     AgentCoreBackend,

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from botocore.session import Session
-
 from embedded_account.authorization.need import Need, Rule, action_of, arn, passing
 from embedded_account.calls import Call
+from embedded_account.service_models import service_model
 
 # Actions without a resource type; every List of what has no parent is one, too.
 ONLY_EVERYTHING = frozenset(
@@ -121,6 +120,9 @@ def _needs(call: Call) -> Iterator[Need]:
 
 
 def rules(service: str) -> Mapping[str, Rule]:
-    """One rule for every operation of the service's model: resources follow from the members."""
-    model = Session().get_service_model(service)
-    return dict.fromkeys(model.operation_names, _needs)
+    """One rule for every operation of the service's model: resources follow from the members.
+
+    The model lacks the shell, a WebSocket for which IAM has an action.
+    """
+    operations = service_model(service).operation_names
+    return dict.fromkeys((*operations, "InvokeAgentRuntimeCommandShell"), _needs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from embedded_account.cloudformation.api import install
+from embedded_account.cloudformation.api import install, prepare
 from embedded_account.cloudformation.deployed import Deployed, Stack, StackEvent
 from embedded_account.cloudformation.errors import (
     NoUpdatesError,
@@ -35,6 +35,7 @@ __all__ = [
     "delete",
     "deploy",
     "install",
+    "prepare",
     "source_tree_key",
     "source_tree_path",
     "update",

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 import moto
-from moto.cloudformation import urls as cloudformation_urls
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
 
@@ -59,26 +58,42 @@ class CloudFormationResponse(BaseResponse):  # type: ignore[misc]
         return status, {**headers, "status": status}, body
 
 
+def prepare(
+    clients_for: Callable[[str, str], Clients],
+    *,
+    deployed: Deployed | None = None,
+    now: Callable[[], datetime] = utc_now,
+) -> tuple[Deployed, Callable[..., Any]]:
+    """Return the registry of what this API deploys, and what answers its requests in moto's form.
+
+    *clients_for* gives, for an account and Region, clients with administrator rights.
+    """
+    repair_bucket_policies()
+    repair_composite_alarms()
+    registry = deployed if deployed is not None else Deployed()
+    CloudFormationResponse.state = ApiState(clients_for, registry, now)
+    return registry, CloudFormationResponse.dispatch
+
+
 def install(
     clients_for: Callable[[str, str], Clients],
     *,
     deployed: Deployed | None = None,
     now: Callable[[], datetime] = utc_now,
 ) -> Deployed:
-    """Put this API in the place of moto's, and return the registry of what it deploys.
+    """Put this API in the place of moto's own, where moto does the routing.
 
-    Call it before moto starts (``mock_aws`` or its server), which reads the paths then.
-    *clients_for* gives, for an account and Region, clients with administrator rights. Raises
+    Call it before moto starts (``mock_aws`` or its server), which reads the paths then. Raises
     RuntimeError when moto is not the version whose routing this replaces.
     """
-    if moto.__version__ != _MOTO_VERSION or "{0}/$" not in cloudformation_urls.url_paths:
+    # moto.cloudformation imports every service that moto has: only who routes by it shall wait
+    from moto.cloudformation import urls
+
+    if moto.__version__ != _MOTO_VERSION or "{0}/$" not in urls.url_paths:
         raise RuntimeError(
             f"embedded_account.cloudformation replaces the routing of moto {_MOTO_VERSION}; "
             f"found {moto.__version__}: check moto.cloudformation.urls and adapt install()"
         )
-    repair_bucket_policies()
-    repair_composite_alarms()
-    registry = deployed if deployed is not None else Deployed()
-    CloudFormationResponse.state = ApiState(clients_for, registry, now)
-    cloudformation_urls.url_paths = {"{0}/$": CloudFormationResponse.dispatch}
+    registry, answer = prepare(clients_for, deployed=deployed, now=now)
+    urls.url_paths = {"{0}/$": answer}
     return registry

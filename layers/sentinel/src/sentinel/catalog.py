@@ -24,9 +24,14 @@ def _modules(package: ModuleType) -> Iterator[tuple[str, ModuleType]]:
 
 @cache
 def rules() -> Mapping[str, Rule]:
-    """Every rule by its id. Raises TypeError for a file that lacks the rule of its name."""
+    """Every rule by its id."""
+    return rules_in(rules_package)
+
+
+def rules_in(package: ModuleType) -> Mapping[str, Rule]:
+    """The rules of a package by their ids. Raises TypeError for a file without its rule."""
     found: dict[str, Rule] = {}
-    for name, module in _modules(rules_package):
+    for name, module in _modules(package):
         made = getattr(module, name, None)
         if not isinstance(made, Rule):
             raise TypeError(f"{module.__name__} must define a rule named {name}")

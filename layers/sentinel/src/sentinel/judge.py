@@ -78,11 +78,10 @@ def judge(
         fresh = world.read(type(subject), subject.identity)
     except CannotRead as refused:
         return _unread(verdict, seen, refused)
-    if fresh is None:
-        gone = replace(verdict, as_of=started, from_read=True, gone=True, gap="")
-        return verdict if verdict.problems else gone
-    if fresh.predates(as_of):
-        return _unread(verdict, seen, CannotRead(fresh.kind, "the read is older than the event"))
+    if fresh is None or fresh.predates(as_of):
+        return _unread(
+            verdict, seen, CannotRead(type(subject).__name__, "the read is older than the event")
+        )
     return judge(rule, fresh, world, settings, as_of=started, from_read=True, cause=verdict.cause)
 
 

@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 
 from sentinel import limits
 from sentinel.escape import CUT_ASCII, cut_middle, fitted, mail_header, mail_line
+from sentinel.finding import EvidenceLine
 from sentinel.links import Portal
 from sentinel.notice import (
     Digest,
-    EvidenceLine,
     Notice,
     Quoted,
     Words,

@@ -8,14 +8,22 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
 
 from sentinel import catalog
 from sentinel.iam import any_matches
 from sentinel.rule import Rule
 from sentinel.subject import Identity
-
-AccountId = Annotated[str, Field(pattern=r"^\d{12}$")]
 
 
 class Mode(StrEnum):
@@ -25,6 +33,17 @@ class Mode(StrEnum):
     SHADOW = "shadow"
     APPROVE = "approve"
     AUTO = "auto"
+
+
+def _unquoted_off(value: object) -> object:
+    """YAML 1.1 reads ``off`` without quotes as false; nobody who writes it means that."""
+    return Mode.OFF if value is False else value
+
+
+AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Patterns = Annotated[frozenset[Text], PlainSerializer(sorted, list[str])]
+AnyMode = Annotated[Mode, BeforeValidator(_unquoted_off)]
 
 
 class _Section(BaseModel):
@@ -45,21 +64,21 @@ class Lists(_Section):
     An empty list silences nobody.
     """
 
-    trusted_accounts: frozenset[AccountId] = frozenset()
-    trusted_buckets: frozenset[str] = frozenset()
-    issuers: frozenset[str] = frozenset()
-    destinations: frozenset[str] = frozenset()
-    deployers: frozenset[str] = frozenset()
-    shell_users: frozenset[str] = frozenset()
-    approvers: frozenset[str] = frozenset()
-    agents: frozenset[str] = frozenset()
+    trusted_accounts: Annotated[frozenset[AccountId], PlainSerializer(sorted)] = frozenset()
+    trusted_buckets: Patterns = frozenset()
+    issuers: Patterns = frozenset()
+    destinations: Patterns = frozenset()
+    deployers: Patterns = frozenset()
+    shell_users: Patterns = frozenset()
+    approvers: Patterns = frozenset()
+    agents: Patterns = frozenset()
 
 
 class Modes(_Section):
     """The mode of every rule, and of those that differ."""
 
-    default: Mode = Mode.SHADOW
-    rules: Mapping[str, Mode] = {}
+    default: AnyMode = Mode.SHADOW
+    rules: Mapping[str, AnyMode] = {}
 
 
 class Exemption(_Section):
@@ -69,10 +88,10 @@ class Exemption(_Section):
     """
 
     rule: str
-    resource: str = Field(min_length=1)
+    resource: Text
     account: AccountId | None = None
-    owner: str = Field(min_length=1)
-    reason: str = Field(min_length=1)
+    owner: Text
+    reason: Text
     expires: datetime
 
     def covers(self, rule: str, subject: Identity, now: datetime) -> bool:
@@ -98,7 +117,7 @@ class Policy(_Section):
     lists: Lists = Lists()
     settings: Mapping[str, Mapping[str, Any]] = {}
     modes: Modes = Modes()
-    disabled: frozenset[str] = frozenset()
+    disabled: Patterns = frozenset()
     exemptions: tuple[Exemption, ...] = ()
 
     def admits(self, account: str, region: str) -> bool:
@@ -130,7 +149,7 @@ class Policy(_Section):
 
     def document(self) -> str:
         """The policy as the JSON that functions read; the same policy gives the same text."""
-        return json.dumps(_sorted(self.model_dump(mode="json")), sort_keys=True)
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
 
 
 class PolicyError(ValueError):
@@ -150,17 +169,34 @@ def parse(document: object) -> Policy:
     try:
         policy = Policy.model_validate(document)
     except ValidationError as error:
-        raise PolicyError(
-            tuple(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
-        ) from None
+        raise PolicyError(tuple(_problem(details) for details in error.errors())) from None
     problems = tuple(_against_catalog(policy))
     if problems:
         raise PolicyError(problems)
     return policy
 
 
+def _problem(details: ErrorDetails) -> str:
+    """Where an error is and what was expected there, in words that do not need the code."""
+    place = ".".join(str(part) for part in details["loc"])
+    expected = details["msg"]
+    if details["type"] == "extra_forbidden":
+        expected = "there is no such entry; docs/policy.schema.json lists them"
+    elif details["type"] == "missing":
+        expected = "is missing"
+    elif details["type"] == "string_pattern_mismatch":
+        expected = "expected an account id of 12 digits"
+    elif details["type"] == "string_type" and isinstance(details["input"], int | float):
+        expected = "expected a text; put the number into quotes"
+    return f"{place}: {expected}"
+
+
 def _against_catalog(policy: Policy) -> Iterator[str]:
     rules = catalog.rules()
+    accounts = [member.account for member in policy.members]
+    for index, account in enumerate(accounts):
+        if account in accounts[:index]:
+            yield f"members.{index}.account: {account} is a member already; name all Regions there"
     named = [
         *(("modes.rules", rule) for rule in policy.modes.rules),
         *(("settings", rule) for rule in policy.settings),
@@ -181,12 +217,3 @@ def _against_catalog(policy: Policy) -> Iterator[str]:
                 TypeAdapter(setting.type).validate_python(value)
             except ValidationError as error:
                 yield f"settings.{rule}.{name}: {error.errors()[0]['msg']}"
-
-
-def _sorted(value: Any) -> Any:
-    """Sets come out of pydantic in any order; the document must not depend on it."""
-    if isinstance(value, dict):
-        return {key: _sorted(inner) for key, inner in value.items()}
-    if isinstance(value, list) and all(isinstance(element, str) for element in value):
-        return sorted(value)
-    return [_sorted(element) for element in value] if isinstance(value, list) else value

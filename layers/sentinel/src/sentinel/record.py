@@ -62,7 +62,8 @@ class Actor:
     @property
     def name(self) -> str:
         """The role's or user's own name, for people."""
-        return (self.principal or self.arn or self.type or "unknown").rsplit("/", 1)[-1]
+        told = self.principal or self.arn or self.type or "unknown"
+        return told.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from types import UnionType
 from typing import (
     Any,
     Generic,
@@ -37,7 +38,7 @@ class Lookup(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Each(Generic[R]):
-    """All children of the subject (targets of a gateway), or all others of its kind beside it."""
+    """All children of the subject (targets of a gateway), or all of its kind beside it."""
 
     read: Callable[[], Sequence[R]]
 
@@ -87,7 +88,7 @@ class Setting:
     default: Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rule:
     """A judgement on one or more kinds of subject, and what its signature and docstring say."""
 
@@ -129,12 +130,7 @@ class Rule:
 
     def related(self) -> tuple[type[Subject], ...]:
         """The kinds that the rule's needs read, beside its subjects."""
-        return tuple(
-            kind
-            for need in self.needs.values()
-            for kind in get_args(need)
-            if isinstance(kind, type) and issubclass(kind, Subject)
-        )
+        return tuple(kind for need in self.needs.values() for kind in _kinds(get_args(need)))
 
     def reads(self) -> frozenset[str]:
         """The IAM actions that judging needs: those of the subjects and of every need."""
@@ -149,28 +145,61 @@ def rule(
 ) -> Callable[[Callable[..., Findings]], Rule]:
     """Declare a rule. Its first parameter is the subject, or a union of kinds of subject.
 
-    Further parameters are needs, by type; keyword-only ones are settings. Raises TypeError when a
-    parameter is neither, or when the docstring lacks its Risk or Fix.
+    Further parameters are needs, by type; keyword-only ones are settings. Raises TypeError, in one
+    sentence, for anything else, and when the docstring lacks its Risk or Fix.
     """
 
     def declared(judge: Callable[..., Findings]) -> Rule:
         hints = get_type_hints(judge)
-        first, *rest = inspect.signature(judge).parameters.values()
-        subjects = get_args(hints[first.name]) or (hints[first.name],)
-        settings = {
-            p.name: Setting(p.name, hints[p.name], p.default)
-            for p in rest
-            if p.kind is p.KEYWORD_ONLY
-        }
-        needs = {p.name: hints[p.name] for p in rest if p.kind is not p.KEYWORD_ONLY}
-        for name, need in needs.items():
-            if (get_origin(need) or need) not in NEEDS:
-                kinds = ", ".join(kind.__name__ for kind in NEEDS)
-                raise TypeError(f"{judge.__name__}: parameter {name} must be one of {kinds}")
-        made = Rule(judge, severity, tuple(crosswalk), subjects, needs, settings)
-        for section in ("Risk", "Fix"):
-            if not made.sections.get(section):
-                raise TypeError(f"{made.id}: the docstring needs a section '{section}:'")
+        parameters = list(inspect.signature(judge).parameters.values())
+        for parameter in parameters:
+            if parameter.name not in hints:
+                raise TypeError(f"{judge.__name__}: parameter {parameter.name} needs a type")
+        settings = {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
+        subject, *needs = [p.name for p in parameters if p.name not in settings] or [""]
+        made = Rule(
+            judge=judge,
+            severity=severity,
+            crosswalk=tuple(crosswalk),
+            subjects=_kinds((hints.get(subject),)),
+            needs={name: hints[name] for name in needs},
+            settings={n: Setting(n, hints[n], p.default) for n, p in settings.items()},
+        )
+        problem = next(_problems(made), None)
+        if problem:
+            raise TypeError(f"{made.id}: {problem}")
         return made
 
     return declared
+
+
+def _kinds(hints: Iterable[Any]) -> tuple[type[Subject], ...]:
+    """The kinds of subject among types, and in unions of them."""
+    found: list[type[Subject]] = []
+    for hint in hints:
+        if isinstance(hint, type) and issubclass(hint, Subject):
+            found.append(hint)
+        elif isinstance(hint, UnionType):
+            found.extend(_kinds(get_args(hint)))
+    return tuple(found)
+
+
+def _problems(made: Rule) -> Iterator[str]:
+    """What keeps a declaration from being a rule."""
+    if not made.subjects:
+        yield "the first parameter must be a kind of sentinel.subjects, or a union of kinds"
+    for name, need in made.needs.items():
+        kind = get_origin(need) or need
+        if kind not in NEEDS:
+            expected = ", ".join(known.__name__ for known in NEEDS)
+            yield f"parameter {name} must be one of {expected}; settings come after a *"
+        if kind is Earlier and not all(issubclass(s, Activity) for s in made.subjects):
+            yield f"parameter {name} asks for earlier activities, which only an activity has"
+        if kind is Before and not all(issubclass(s, Resource) for s in made.subjects):
+            yield f"parameter {name} asks for a baseline, which only a resource has"
+    for setting in made.settings.values():
+        if setting.default is inspect.Parameter.empty:
+            yield f"setting {setting.name} needs a default"
+    for section in ("Risk", "Fix"):
+        if not made.sections.get(section):
+            yield f"the docstring needs a section '{section}:'"

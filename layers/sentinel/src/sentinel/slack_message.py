@@ -16,11 +16,11 @@ from typing import Any
 
 from sentinel import limits
 from sentinel.escape import CUT, fitted, slack_code, slack_mrkdwn, slack_plain
+from sentinel.finding import EvidenceLine
 from sentinel.links import Portal
 from sentinel.notice import (
     Digest,
     DigestGroup,
-    EvidenceLine,
     Notice,
     Quoted,
     Words,

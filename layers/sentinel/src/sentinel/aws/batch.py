@@ -13,7 +13,7 @@ from typing import Any
 
 from sentinel import catalog
 from sentinel.aws.edge import Edge
-from sentinel.aws.evaluation import Evaluation, Tally
+from sentinel.aws.evaluation import Evaluation, Seen, Tally
 
 HANDED_BACK_MILLISECONDS = 5_000
 SUSPECT_AFTER = 3
@@ -32,6 +32,11 @@ class BatchResult:
     failed: list[str] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
 
+    def hand_back(self, message: Message) -> None:
+        """Have a message delivered again."""
+        self.failed.append(message["messageId"])
+        self.tally.failed += 1
+
     def answer(self) -> dict[str, Any]:
         """What Lambda is told: the messages to deliver again."""
         return {
@@ -48,7 +53,7 @@ class BatchResult:
             "Judged": tally.judged,
             "Rechecked": tally.rechecked,
             "Skipped": sum(tally.skipped.values()),
-            "Failed": len(self.failed),
+            "Failed": tally.failed,
             "Changes": len(tally.changes),
         }
 
@@ -61,9 +66,11 @@ def judge_batch(edge: Edge, event: Mapping[str, Any], time_left: Callable[[], in
     evaluation = Evaluation(edge)
     result = BatchResult(evaluation.tally)
     if "Records" not in event or not _is_queued(event):
+        result.tally.delivered = 1
         evaluation.event(event)
         evaluation.finish()
         return result
+    result.tally.delivered = len(event["Records"])
     messages = sorted(event["Records"], key=_times_received)
     fresh = [m for m in messages if _times_received(m) < SUSPECT_AFTER]
     suspect = [m for m in messages if _times_received(m) >= SUSPECT_AFTER]
@@ -84,7 +91,7 @@ def _one(
     evaluation: Evaluation, message: Message, result: BatchResult, time_left: Callable[[], int]
 ) -> None:
     if time_left() < HANDED_BACK_MILLISECONDS:
-        result.failed.append(message["messageId"])
+        result.hand_back(message)
         return
     try:
         evaluation.event(_body(message))
@@ -94,18 +101,27 @@ def _one(
 
 def _activities(evaluation: Evaluation, messages: Sequence[Message], result: BatchResult) -> None:
     """Many activities together; when that fails all of them are delivered again."""
-    if not messages:
-        return
+    told: list[Message] = []
+    many: list[Seen] = []
+    for message in messages:
+        try:
+            seen = evaluation.seen(_body(message))
+        except Exception as error:  # noqa: BLE001 - the error leaves the record: it comes again
+            _failed(result, message, error)
+            continue
+        if seen is not None:
+            told.append(message)
+            many.append(seen)
     try:
-        evaluation.activities([_body(message) for message in messages])
-    except Exception as error:  # noqa: BLE001 - the error leaves the records: they are delivered again
-        for message in messages:
+        if many:
+            evaluation.activities(many)
+    except Exception as error:  # noqa: BLE001 - the error leaves the records: they come again
+        for message in told:
             _failed(result, message, error)
 
 
 def _failed(result: BatchResult, message: Message, error: Exception) -> None:
-    result.failed.append(message["messageId"])
-    result.tally.failed += 1
+    result.hand_back(message)
     error.add_note(f"message {message['messageId']}")
     if error not in result.errors:
         result.errors.append(error)

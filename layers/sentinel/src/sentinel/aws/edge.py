@@ -81,10 +81,10 @@ class Edge:
         template's name of the role; nothing of it comes from an event.
         """
         key = (service, region, account)
+        credentials = self._credentials(partition, account)
         if key not in self._clients:
             from botocore.config import Config
 
-            credentials = self._credentials(partition, account)
             self._clients[key] = self.session.client(
                 service,
                 region_name=region,

@@ -14,13 +14,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sentinel import catalog, cloudtrail, moment
+from sentinel.arn import partition_of
 from sentinel.aws import clock
 from sentinel.aws.edge import Edge
 from sentinel.aws.live import LiveWorld
 from sentinel.aws.memory import Recheck
 from sentinel.cloudtrail import Sighting
 from sentinel.finding import Cause, Severity, Verdict
-from sentinel.gap import Gap
+from sentinel.gap import Gap, gap_id
 from sentinel.judge import CannotRead, judge
 from sentinel.life import Change
 from sentinel.policy import Policy
@@ -28,9 +29,8 @@ from sentinel.record import Record, Skip, Unreadable
 from sentinel.rule import Rule
 from sentinel.subject import Activity, Identity, Resource, Subject
 
-STALE_AFTER = timedelta(seconds=2)
 BACKOFF = (2, 5, 15, 45)
-"""Seconds after which a read that is older than the event is tried again."""
+"""Seconds after which a read is tried again that was refused, or is older than the event."""
 
 
 class RulesFailed(ExceptionGroup):
@@ -39,7 +39,10 @@ class RulesFailed(ExceptionGroup):
 
 @dataclass
 class Tally:
-    """What became of what was delivered: delivered = judged + rechecked + skipped + failed."""
+    """What became of what was delivered: delivered = judged + rechecked + skipped + failed.
+
+    *failed* counts what will be delivered again: what raised, and what there was no time for.
+    """
 
     delivered: int = 0
     judged: int = 0
@@ -47,6 +50,14 @@ class Tally:
     skipped: Counter[str] = field(default_factory=Counter)
     failed: int = 0
     changes: list[Change] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A record that is to be judged, and the subjects that it tells of."""
+
+    record: Record
+    sightings: tuple[Sighting, ...]
 
 
 class Evaluation:
@@ -68,47 +79,44 @@ class Evaluation:
         Raises RulesFailed when a rule broke, and whatever AWS raised when a write failed: the
         record is then delivered again.
         """
-        self.tally.delivered += 1
         if "recheck" in event:
             self._recheck(event["recheck"])
             self.tally.rechecked += 1
             return
+        seen = self.seen(event)
+        if seen is None:
+            return
+        for sighting in seen.sightings:
+            self._judge(sighting, seen.record)
+        self.tally.judged += 1
+
+    def seen(self, event: Mapping[str, Any]) -> Seen | None:
+        """What an event tells of; None when it is skipped, which is counted."""
         try:
             found = cloudtrail.opened(event)
             self._check_member(found)
-            seen = cloudtrail.sightings(found)
+            return Seen(found, cloudtrail.sightings(found))
         except Unreadable as error:
             self._skip(event, error)
-            return
-        for sighting in seen:
-            self._judge(sighting, found)
-        self.tally.judged += 1
+            return None
 
-    def activities(self, events: Sequence[Mapping[str, Any]]) -> None:
-        """Judge many activities: all are stored first, then each group is judged by its last one."""
+    def activities(self, many: Sequence[Seen]) -> None:
+        """Judge many activities: all are stored, then each group is judged by its last one."""
         groups: dict[tuple[str, str, str, str], tuple[Sighting, Record]] = {}
         kept: list[Activity] = []
-        for event in events:
-            self.tally.delivered += 1
-            try:
-                found = cloudtrail.opened(event)
-                self._check_member(found)
-                seen = cloudtrail.sightings(found)
-            except Unreadable as error:
-                self._skip(event, error)
-                continue
-            for sighting in seen:
+        for seen in many:
+            for sighting in seen.sightings:
                 if isinstance(sighting.subject, Activity):
                     kept.append(sighting.subject)
-                    groups[_group(sighting, found)] = (sighting, found)
-            self.tally.judged += 1
+                    groups[_group(sighting, seen.record)] = (sighting, seen.record)
         self._edge.memory.keep(kept)
         for sighting, found in groups.values():
             self._judge(sighting, found)
+        self.tally.judged += len(many)
 
     def finish(self) -> None:
         """Tell what could not be read, and close the gaps of what could. Call it once per batch."""
-        for where, reason in self.world.refused.items():
+        for where, refusal in self.world.refused.items():
             now = clock.now()
             self._edge.store.meet(
                 Gap(
@@ -119,12 +127,13 @@ class Evaluation:
                     cause=where.operation,
                     opened_at=now,
                     changed_at=now,
-                    reason=reason,
+                    reason=refusal.code,
+                    example=refusal.of,
                 )
             )
-        for where in self.world.succeeded:
+        for where, read in self.world.succeeded.items():
             at = (where.partition, where.account, where.region, where.kind, where.operation)
-            self._edge.store.cure_at(*at)
+            self._edge.store.cure(gap_id(*at), read)
         self.world.refused.clear()
         self.world.succeeded.clear()
 
@@ -175,7 +184,7 @@ class Evaluation:
         region = str(event.get("region", ""))[:32]
         self._edge.store.meet(
             Gap(
-                partition="aws",
+                partition=partition_of(region),
                 account=account,
                 region=region,
                 kind="event",
@@ -197,7 +206,7 @@ class Evaluation:
             except Exception as error:  # noqa: BLE001 - every other rule is judged, then it is raised
                 failures.append(_named(error, rule, sighting.identity))
         if issubclass(sighting.kind, Resource):
-            self.schedule(sighting.kind, sighting.identity, found.time)
+            self.schedule(sighting, found.time)
         if failures:
             raise RulesFailed(f"rules failed on {sighting.identity.key}", failures)
 
@@ -222,11 +231,12 @@ class Evaluation:
     def _enabled(self, rules: Sequence[Rule]) -> list[Rule]:
         return [rule for rule in rules if rule.id not in self.policy.disabled]
 
-    def schedule(self, kind: type[Resource], identity: Identity, after: datetime) -> None:
+    def schedule(self, sighting: Sighting, after: datetime) -> None:
         """Have a resource read live a little later, once for all events until then."""
         delay = self._edge.settings.seconds("RECHECK_DELAY_SECONDS")
         due = clock.now() + timedelta(seconds=delay)
-        recheck = Recheck(kind.kind, identity, after, due)
+        ended = sighting.subject is None
+        recheck = Recheck(sighting.kind.kind, sighting.identity, after, due, ended=ended)
         if self._edge.memory.schedule(recheck):
             self.send(recheck, delay)
 
@@ -248,30 +258,25 @@ class Evaluation:
         if not issubclass(kind, Resource):
             raise TypeError(f"{recheck.kind} is no resource and cannot be read again")
         started = clock.now()
+        last = recheck.attempts >= len(BACKOFF)
         try:
             resource = self.world.read(kind, recheck.identity)
         except CannotRead as refused:
-            self._blind(kind, recheck, started, str(refused))
+            doubt = str(refused)
         else:
-            if resource is not None and _is_stale(resource, recheck):
-                self._again(kind, recheck, started)
-                return
+            doubt = _doubt(resource, recheck, last)
+        if doubt and not last:
+            delay = BACKOFF[recheck.attempts]
+            self.send(replace(recheck, attempts=recheck.attempts + 1), delay)
+            return
+        if doubt:
+            self._blind(kind, recheck, started, doubt)
+        else:
             self.fresh(kind, recheck.identity, resource, started)
         if not self._edge.memory.done(recheck):
             later = self._edge.memory.recheck(recheck.identity)
             if later:
                 self.send(later, self._edge.settings.seconds("RECHECK_DELAY_SECONDS"))
-
-    def _again(self, kind: type[Resource], recheck: Recheck, started: datetime) -> None:
-        if recheck.attempts >= len(BACKOFF):
-            since = moment.text(recheck.after)
-            self._blind(
-                kind, recheck, started, f"the read is still older than the event of {since}"
-            )
-            self._edge.memory.done(recheck)
-            return
-        delay = BACKOFF[recheck.attempts]
-        self.send(replace(recheck, attempts=recheck.attempts + 1), delay)
 
     def _blind(
         self, kind: type[Resource], recheck: Recheck, started: datetime, reason: str
@@ -294,9 +299,13 @@ def _is_good(verdicts: Sequence[Verdict]) -> bool:
     )
 
 
-def _is_stale(resource: Resource, recheck: Recheck) -> bool:
-    updated = resource.updated_at
-    return updated is not None and updated < recheck.after - STALE_AFTER
+def _doubt(resource: Resource | None, recheck: Recheck, last: bool) -> str:
+    """Why a read may be older than the event; what is not there to the last is gone."""
+    since = moment.text(recheck.after)
+    if resource is None:
+        return "" if recheck.ended or last else f"it is not there, and was at {since}"
+    stale = resource.predates(recheck.after)
+    return f"the read is still older than the event of {since}" if stale else ""
 
 
 def _group(sighting: Sighting, found: Record) -> tuple[str, str, str, str]:

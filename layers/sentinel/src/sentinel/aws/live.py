@@ -15,6 +15,8 @@ from sentinel.rule import Account
 from sentinel.subject import Activity, Identity, Resource
 from sentinel.subjects import IamPolicy, IamTrust, ResourcePolicy, Trail
 
+ACCOUNT_WIDE = "bucket"
+"""The kind of what is listed of a whole account, whichever subject asked for it."""
 T = TypeVar("T")
 
 
@@ -27,6 +29,14 @@ class Place:
     region: str
     kind: str
     operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What AWS answered, and of which resource; of none where the operation names none."""
+
+    code: str
+    of: str
 
 
 class OwnAccount:
@@ -48,14 +58,14 @@ class OwnAccount:
 class LiveWorld:
     """Reads what rules ask for, and remembers what was refused and what was not.
 
-    *refused* maps where an operation failed to what AWS said, *succeeded* is where one did not:
-    the makings of gaps and of their cures.
+    *refused* maps where an operation failed to what AWS said, *succeeded* maps where one did not to
+    the resources that it was asked of: the makings of gaps and of their cures.
     """
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
-        self.refused: dict[Place, str] = {}
-        self.succeeded: set[Place] = set()
+        self.refused: dict[Place, Refusal] = {}
+        self.succeeded: dict[Place, set[str]] = {}
 
     def now(self) -> datetime:
         """The present."""
@@ -136,7 +146,7 @@ class LiveWorld:
         return OwnAccount(identity, lambda: reader.run(lambda: agentcore_reader.buckets(reader)))
 
     def _reader(self, kind: type[Resource], identity: Identity) -> _Accounted:
-        name = getattr(kind, "kind", "bucket")
+        name = getattr(kind, "kind", ACCOUNT_WIDE)
         return _Accounted(self._edge, identity, name, self)
 
 
@@ -163,7 +173,11 @@ class _Accounted(Reader):
         return Place(place.partition, place.account, place.region, self._kind, operation)
 
     def went(self, operation: str) -> None:
-        self._world.succeeded.add(self._where(operation))
+        self._world.succeeded.setdefault(self._where(operation), set()).add(self._of)
+
+    @property
+    def _of(self) -> str:
+        return "" if self._kind == ACCOUNT_WIDE else self.place.key
 
     def run(self, reading: Callable[[], T]) -> T:
         """Run a reading; what AWS refused is remembered and raised as CannotRead."""
@@ -171,7 +185,7 @@ class _Accounted(Reader):
             return reading()
         except Refused as refused:
             where = self._where(refused.operation)
-            self._world.refused[where] = refused.code
-            self._world.succeeded.discard(where)
+            self._world.refused.setdefault(where, Refusal(refused.code, self._of))
+            self._world.succeeded.get(where, set()).discard(self._of)
             place = f"in {self.place.account} {self.place.region}"
             raise CannotRead(refused.operation, f"{refused.code} {place}") from None

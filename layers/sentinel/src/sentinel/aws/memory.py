@@ -20,7 +20,10 @@ AT_MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """A live read that is due: of which resource, and not older than which event."""
+    """A live read that is due: of which resource, and not older than which event.
+
+    *ended*: the event said that the resource was deleted.
+    """
 
     kind: str
     identity: Identity
@@ -28,6 +31,7 @@ class Recheck:
     due: datetime
     attempts: int = 0
     sent: bool = False
+    ended: bool = False
 
 
 class Memory:
@@ -52,7 +56,7 @@ class Memory:
         )
 
     def keep(self, activities: Iterable[Activity]) -> None:
-        """Store activities by event id before they are judged; the same one again changes nothing."""
+        """Store activities before they are judged; the same event again changes nothing."""
         items = {tuple(plain(i).values())[:2]: i for i in map(_activity_item, activities)}
         pending = [{"PutRequest": {"Item": item}} for item in items.values()]
         while pending:
@@ -96,10 +100,13 @@ class Memory:
         if recheck.after > waiting.after:
             self._update(
                 _subject_key(recheck.identity, "recheck"),
-                "SET #after = :after",
+                "SET #after = :after, ended = :ended",
                 "attribute_exists(pk) AND #after < :after",
                 {"#after": "after"},
-                {":after": {"S": moment.text(recheck.after)}},
+                {
+                    ":after": {"S": moment.text(recheck.after)},
+                    ":ended": {"S": _yes(recheck.ended)},
+                },
             )
         return not waiting.sent or waiting.due < recheck.due - timedelta(minutes=5)
 
@@ -169,6 +176,11 @@ class Memory:
             {"#until": "until"},
         )
 
+    def is_taken(self, name: str, now: datetime) -> bool:
+        """Whether somebody holds a lease."""
+        item = self._get(attributes(pk=f"lease#{name}", sk="lease"))
+        return item is not None and plain(item)["until"] >= moment.text(now)
+
     def give_back(self, name: str, holder: str) -> None:
         """Give a lease back, if it is still held."""
         try:
@@ -232,7 +244,8 @@ class Memory:
 
 
 def _subject_key(identity: Identity, what: str) -> Item:
-    return attributes(pk=f"{identity.kind}#{identity.key}", sk=what)
+    """A policy of AWS's own has the same ARN in every account, so the account is in the key."""
+    return attributes(pk=f"{identity.kind}#{identity.account}#{identity.key}", sk=what)
 
 
 def _activities_of(kind: type[Activity], identity: Identity) -> str:
@@ -272,6 +285,7 @@ def _recheck_item(recheck: Recheck) -> Item:
         todo="recheck",
         due=moment.text(recheck.due),
         attempts=recheck.attempts,
+        ended=_yes(recheck.ended),
     )
     return item | attributes(sent="yes") if recheck.sent else item
 
@@ -285,4 +299,9 @@ def _recheck_from(item: Item) -> Recheck:
         due=moment.parse(fields["due"]),
         attempts=int(fields["attempts"]),
         sent="sent" in fields,
+        ended=fields.get("ended") == "yes",
     )
+
+
+def _yes(answer: bool) -> str:
+    return "yes" if answer else "no"

@@ -10,7 +10,7 @@ import json
 from datetime import timedelta
 from functools import cached_property
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from sentinel import moment
 from sentinel.aws import clock, mail, rows
@@ -54,7 +54,7 @@ class Notifier:
                     break
                 try:
                     value = channel(row)
-                except (SlackError, ClientError) as error:
+                except (SlackError, ClientError, BotoCoreError) as error:
                     self._edge.store.release(key, mark)
                     failed.append(str(error))
                     break

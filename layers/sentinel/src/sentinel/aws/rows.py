@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from sentinel import moment
 from sentinel.gap import Gap, GapChange
 from sentinel.life import Change, Finding, Standing
+from sentinel.subject import Identity
 
 Item = dict[str, dict[str, str]]
 VERSION = 1
@@ -39,9 +40,12 @@ def plain(item: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     return {name: next(iter(value.values())) for name, value in item.items()}
 
 
-def standing_key(subject_key: str, rule: str) -> Item:
-    """Where the watermark of a rule on a subject lies."""
-    return attributes(pk=f"subject#{subject_key}", sk=f"rule#{rule}")
+def standing_key(subject: Identity, rule: str) -> Item:
+    """Where the watermark of a rule on a subject lies.
+
+    The account is in it, since a policy of AWS's own has the same ARN in every account.
+    """
+    return attributes(pk=f"subject#{subject.account}#{subject.key}", sk=f"rule#{rule}")
 
 
 def head_key(identifier: str) -> Item:
@@ -56,7 +60,7 @@ def change_key(identifier: str, number: int) -> Item:
 
 def standing_item(standing: Standing) -> Item:
     """A standing as it is stored."""
-    key = standing_key(standing.subject.key, standing.rule)
+    key = standing_key(standing.subject, standing.rule)
     return key | attributes(v=VERSION, version=standing.version, body=_text(Standing, standing))
 
 

@@ -7,7 +7,7 @@ reads again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -47,7 +47,7 @@ class Store:
 
     def standing(self, verdict: Verdict) -> Standing | None:
         """How far the rule has judged the subject."""
-        key = rows.standing_key(verdict.subject.key, verdict.rule)
+        key = rows.standing_key(verdict.subject, verdict.rule)
         item = self._get(key)
         return rows.standing_from(item) if item else None
 
@@ -67,18 +67,17 @@ class Store:
         """Open a gap, unless it is open. Raises Contended."""
         return self._change_gap(met.id, lambda stored: gap.met(stored, met))
 
-    def cure_at(
-        self, partition: str, account: str, region: str, kind: str, cause: str
-    ) -> GapChange | None:
-        """Close the gap that a cause made in a place, if there is one. Raises Contended."""
-        return self.cure(gap.gap_id(partition, account, region, kind, cause))
+    def cure(self, identifier: str, read: Collection[str] | None = None) -> GapChange | None:
+        """Close a gap, unless it is closed, or is about a resource that was not *read*.
 
-    def cure(self, identifier: str) -> GapChange | None:
-        """Close a gap, unless it is closed. Raises Contended."""
+        None is: whatever it is about. Raises Contended.
+        """
 
         def closing(stored: Gap | None) -> GapChange | None:
-            open_now = stored is not None and stored.status is life.Status.OPEN
-            return gap.cured(stored, clock.now()) if stored and open_now else None
+            if stored is None or stored.status is not life.Status.OPEN:
+                return None
+            cured = read is None or stored.example in read
+            return gap.cured(stored, clock.now()) if cured else None
 
         return self._change_gap(identifier, closing)
 
@@ -145,8 +144,14 @@ class Store:
         )
 
     def release(self, key: Item, mark: str) -> None:
-        """Give a taken row back at once, so that another may try."""
-        self._update(key, "REMOVE #lease", "attribute_exists(pk)", {"#lease": f"lease_{mark}"}, {})
+        """Give a taken row back at once; that somebody tried can still be seen."""
+        self._update(
+            key,
+            "SET #lease = :ended",
+            "attribute_exists(pk)",
+            {"#lease": f"lease_{mark}"},
+            {":ended": {"N": "0"}},
+        )
 
     def mark(self, key: Item, mark: str, value: str) -> None:
         """Say, after the effect, that it was had; the last mark takes the row out of the outbox."""
@@ -157,6 +162,10 @@ class Store:
             {"#mark": mark, "#lease": f"lease_{mark}"},
             {":value": {"S": value}},
         )
+        self.settle(key)
+
+    def settle(self, key: Item) -> None:
+        """Take a row out of the outbox once it has all of its marks."""
         self._update(
             key,
             "REMOVE outbox",
@@ -184,7 +193,7 @@ class Store:
             standing.open if standing else ()
         )
         found: dict[str, Finding] = {}
-        for key in keys:
+        for key in sorted(keys):
             finding = self.finding(fingerprint(verdict.rule, verdict.subject, key))
             if finding:
                 found[key] = finding

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sentinel import catalog, moment
@@ -74,6 +74,13 @@ class Sweeper:
         self._note(name, "request", json.dumps(asdict(request)))
         return Sweep(name, request, frozenset())
 
+    def _stands(self, running: Sweep, waiting: Sequence[Slice]) -> list[str]:
+        """Say how far the sweep is, so that another can go on; gives what is unfinished."""
+        unfinished = [one.name for one in waiting]
+        state = {"sweep": running.name, "unfinished": unfinished}
+        self._edge.memory.put_note("sweep", "current", json.dumps(state))
+        return unfinished
+
     def _walk(self, running: Sweep, enough_time: Callable[[], bool]) -> dict[str, Any]:
         policy = self._edge.policy_copy.current()
         regions = self._edge.settings.text("SWEEP_REGIONS").split(",")
@@ -81,17 +88,12 @@ class Sweeper:
         slices = running.request.slices(policy, account, regions)
         waiting = [one for one in slices if one.name not in running.done]
         rules = [r for r in running.request.chosen_rules() if r.id not in policy.disabled]
+        self._stands(running, waiting)
         while waiting and enough_time():
             one = waiting.pop(0)
             self.one_slice(one, None if not running.request.rules else rules)
             self._note(running.name, one.name, moment.text(clock.now()))
-        unfinished = [one.name for one in waiting]
-        state = {
-            "sweep": running.name,
-            "unfinished": unfinished,
-            "last": moment.text(clock.now()),
-        }
-        self._edge.memory.put_note("sweep", "current", json.dumps(state))
+        unfinished = self._stands(running, waiting)
         return {"sweep": running.name, "unfinished": unfinished, **asdict(self.summary)}
 
     def one_slice(self, one: Slice, rules: Sequence[Rule] | None) -> None:
@@ -111,7 +113,7 @@ class Sweeper:
                     continue
                 seen.add(found.key)
                 self.summary.judged += 1
-                self._judge(kind, found.identity, found, chosen)
+                self._judge(kind, found.identity, found, started, chosen)
         except CannotRead as refused:
             self.summary.gaps.append(f"{one.name}: {refused}")
         else:
@@ -124,9 +126,9 @@ class Sweeper:
         kind: type[Resource],
         identity: Identity,
         resource: Resource | None,
+        started: datetime,
         rules: Sequence[Rule] | None,
     ) -> None:
-        started = clock.now()
         self.summary.add(self._evaluation.fresh(kind, identity, resource, started, rules))
 
     def _blind(
@@ -145,7 +147,7 @@ class Sweeper:
         kind: type[Resource],
         one: Slice,
         seen: set[str],
-        started: Any,
+        started: datetime,
         rules: Sequence[Rule] | None,
     ) -> None:
         """What has findings and was not listed is gone, or is read where absence cures nothing."""
@@ -161,13 +163,14 @@ class Sweeper:
         }
         for identity in sorted(missing, key=lambda subject: subject.key):
             self.summary.gone += 1
+            started = clock.now()
             try:
                 resource = self._evaluation.world.read(kind, identity)
             except CannotRead:
                 if "/event/" not in identity.key:
                     continue
                 resource = None
-            self._judge(kind, identity, resource, rules)
+            self._judge(kind, identity, resource, started, rules)
 
     def _note(self, name: str, key: str, body: str) -> None:
         self._edge.memory.put_note(f"sweep#{name}", key, body, clock.now() + KEPT)

@@ -12,13 +12,16 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from sentinel import catalog, life, moment
+from sentinel.arn import partition_of
 from sentinel.aws import clock, mail, rows
 from sentinel.aws.announcer import announce
 from sentinel.aws.edge import Edge
 from sentinel.aws.evaluation import Evaluation
 from sentinel.aws.notifier import LEASE_SECONDS, MESSAGES_A_MINUTE, Notifier, Untold
+from sentinel.aws.policy_copy import KEY
 from sentinel.aws.rows import Item
 from sentinel.finding import Severity
+from sentinel.gap import Gap, gap_id
 from sentinel.life import Change, Finding, Status
 from sentinel.mail_message import mail_digest
 from sentinel.notice import Digest, digest
@@ -43,7 +46,8 @@ class Tender:
             self._outbox,
             self._rechecks,
             self._exemptions,
-            self._quiet_activities,
+            self._policy,
+            self._quiet,
             self._sweep,
         ):
             try:
@@ -58,6 +62,7 @@ class Tender:
     def _outbox(self) -> None:
         due = list(self._edge.store.due(clock.now() - GRACE))
         for row in due:
+            self._edge.store.settle(_key(row))
             fresh = self._edge.store.again(row)
             if fresh and "announced" not in fresh:
                 self.done["announced"] += announce(self._edge, fresh)
@@ -122,7 +127,20 @@ class Tender:
             if isinstance(found, Finding) and self._edge.store.move(found.fingerprint, uncovering):
                 self.done["uncovered"] += 1
 
-    def _quiet_activities(self) -> None:
+    def _policy(self) -> None:
+        """Tell that the policy cannot be read or used, and that it can again."""
+        copy, now = self._edge.policy_copy, clock.now()
+        copy.current()
+        account, region = self._edge.settings.text("HUB_ACCOUNT_ID"), self._edge.region
+        partition = partition_of(region)
+        if copy.problem:
+            met = Gap(partition, account, region, "policy", KEY, now, now, reason=copy.problem)
+            self._edge.store.meet(met)
+        else:
+            self._edge.store.cure(gap_id(partition, account, region, "policy", KEY))
+
+    def _quiet(self) -> None:
+        """Close what no read can close, once nothing was heard of it for a while."""
         now = clock.now()
 
         def closing(stored: Finding) -> Change | None:
@@ -131,7 +149,11 @@ class Tender:
 
         activities = {kind.kind for kind in catalog.activities()}
         for found in list(self._edge.store.by_status(Status.OPEN)):
-            if not isinstance(found, Finding) or found.subject.kind not in activities:
+            if isinstance(found, Gap):
+                if found.kind == "event" and now - found.changed_at >= QUIET:
+                    self._edge.store.cure(found.id)
+                continue
+            if found.subject.kind not in activities:
                 continue
             if now - found.as_of >= QUIET and self._edge.store.move(found.fingerprint, closing):
                 self.done["closed"] += 1
@@ -142,8 +164,7 @@ class Tender:
         if not state:
             return
         asked = json.loads(state)
-        last = moment.parse(asked["last"])
-        if asked["unfinished"] and clock.now() - last >= GRACE:
+        if asked["unfinished"] and not self._edge.memory.is_taken("sweep", clock.now()):
             self._edge.client("lambda").invoke(
                 FunctionName=self._edge.settings.text("SWEEP_FUNCTION_NAME"),
                 InvocationType="Event",

@@ -1,0 +1,1 @@
+"""What the ring of tests on the built artifact stands on."""

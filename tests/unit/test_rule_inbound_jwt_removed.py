@@ -1,0 +1,120 @@
+"""The cases of inbound_jwt_removed: an outage, unless everybody is still let in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from sentinel import Severity
+from sentinel.finding import Outcome
+from sentinel.rules.inbound_jwt_removed import inbound_jwt_removed as rule
+from sentinel.subject import Resource
+from sentinel.subjects import AgentRuntime, Harness, ResourcePolicy
+
+from tests.unit.worlds import World, identity, judged, make, read, recorded, seen_in, told
+
+JWT = {"customJWTAuthorizer": {"discoveryUrl": "https://x/.well-known/openid-configuration"}}
+PATH = "authorizerConfiguration.customJWTAuthorizer"
+both = pytest.mark.parametrize("kind", [AgentRuntime, Harness])
+
+
+def world(kind: type[Resource], before: Any = JWT, policy: Any = None) -> World:
+    of = identity(kind)
+    guarding = ResourcePolicy.guarding(of.key)
+    stored = None if policy is None else ResourcePolicy.seen(guarding, {"policy": policy})
+    baselines = {} if before == "none" else {of.key: agent(kind, before)}
+    return World(baselines=baselines, live={("resource-policy", of.key): stored})
+
+
+def agent(kind: type[Resource], configuration: Any = None, *, complete: bool = True) -> Any:
+    return make(kind, {"authorizerConfiguration": configuration}, complete=complete)
+
+
+def policy(principal: Any = "*", **more: Any) -> str:
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "*", "Resource": "*"} | more
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@both
+def test_a_check_that_is_gone_is_medium_since_signatures_are_checked_instead(kind: Any) -> None:
+    assert told(read(rule, agent(kind), world(kind))) == [(PATH, None, "MEDIUM")]
+
+
+@both
+def test_it_is_critical_while_the_resource_policy_still_admits_everybody(kind: Any) -> None:
+    verdict = read(rule, agent(kind), world(kind, policy=policy()))
+    assert told(verdict)[-1] == ("resourcePolicy.Principal", "*", "CRITICAL")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        policy({"AWS": "arn:aws:iam::444455556666:root"}),
+        policy(Condition={"StringEquals": {"aws:SourceAccount": "444455556666"}}),
+        policy(Effect="Deny"),
+    ],
+)
+def test_a_resource_policy_that_confines_leaves_it_medium(document: str) -> None:
+    verdict = read(rule, agent(AgentRuntime), world(AgentRuntime, policy=document))
+    assert verdict.severity is Severity.MEDIUM
+
+
+@both
+@pytest.mark.parametrize("configuration", [JWT, JWT | {}])
+def test_an_agent_that_still_checks_tokens_is_silent(kind: Any, configuration: Any) -> None:
+    assert read(rule, agent(kind, configuration), world(kind)).outcome is Outcome.COMPLIANT
+
+
+@both
+def test_an_agent_that_never_had_a_check_is_silent(kind: Any) -> None:
+    assert read(rule, agent(kind), world(kind, before=None)).outcome is Outcome.COMPLIANT
+
+
+@both
+def test_a_created_agent_without_a_check_is_silent(kind: Any) -> None:
+    assert read(rule, agent(kind), world(kind, before="none")).outcome is Outcome.NO_BASELINE
+
+
+@both
+def test_a_check_that_is_set_again_is_silent(kind: Any) -> None:
+    assert read(rule, agent(kind, JWT), world(kind)).outcome is Outcome.COMPLIANT
+
+
+@pytest.mark.parametrize("cleared", [{}, {"optionalValue": None}, {"optionalValue": {}}])
+def test_a_harness_update_that_clears_the_wrapper_removes_the_check(cleared: Any) -> None:
+    name = identity(Harness).name
+    found = recorded("UpdateHarness", {"harnessId": name, "authorizerConfiguration": cleared})
+    verdict = judged(rule, seen_in(Harness, found), world(Harness))
+    assert (verdict.severity, verdict.from_read) == (Severity.MEDIUM, False)
+
+
+def test_a_harness_update_of_something_else_is_decided_by_a_read() -> None:
+    found = recorded("UpdateHarness", {"harnessId": identity(Harness).name, "maxTokens": 5})
+    seen = world(Harness)
+    seen.live["harness", identity(Harness).key] = agent(Harness, JWT)
+    verdict = judged(rule, seen_in(Harness, found), seen)
+    assert (verdict.outcome, verdict.from_read) == (Outcome.COMPLIANT, True)
+
+
+def test_a_runtime_update_without_the_member_is_decided_by_a_read() -> None:
+    found = recorded("UpdateAgentRuntime", {"agentRuntimeId": identity(AgentRuntime).name})
+    subject = seen_in(AgentRuntime, found)
+    assert judged(rule, subject, world(AgentRuntime)).outcome is Outcome.COULD_NOT_ASSESS
+    seen = world(AgentRuntime)
+    seen.live["runtime", identity(AgentRuntime).key] = agent(AgentRuntime)
+    assert judged(rule, subject, seen).severity is Severity.MEDIUM
+
+
+@pytest.mark.parametrize("document", ["not json", "***"])
+def test_a_resource_policy_that_cannot_be_read_keeps_the_medium_and_says_so(document: str) -> None:
+    verdict = read(rule, agent(AgentRuntime), world(AgentRuntime, policy=document))
+    assert verdict.severity is Severity.MEDIUM
+    assert verdict.gap
+
+
+def test_a_refused_read_of_the_resource_policy_keeps_the_medium_and_says_so() -> None:
+    seen = world(AgentRuntime)
+    seen.live.clear()
+    verdict = read(rule, agent(AgentRuntime), seen)
+    assert (verdict.severity, bool(verdict.gap)) == (Severity.MEDIUM, True)
