@@ -57,5 +57,6 @@ deploy: build
 	@.tools/$*/bin/python $(PIP_INSTALL) --require-hashes -r requirements/$*.txt
 	@touch $@
 
-# What Lambda's Python 3.13 has of its own, for the ring of tests on the built artifact.
-.tools/runtime/.ready: PYTHON = $(PYTHON_3_13)
+# What Lambda's Python 3.13 has of its own, for the tests on the built artifact: pytest -m built.
+.tools/runtime/.ready: private PYTHON = $(or $(PYTHON_3_13),$(error missing: Python 3.13, in which the built \
+	functions run. Install it, or name it: make $@ PYTHON_3_13=/path/to/python3.13))

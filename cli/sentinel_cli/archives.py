@@ -36,7 +36,12 @@ def replay(
     form: OutputOption = Format.TEXT,
     out: OutOption = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Parse every record; the result is the same, later.")
+        bool,
+        typer.Option(
+            "--strict",
+            help="Parse every record: the same result, later. On files that AWS did not write it "
+            "also sees damage inside records that no rule watches.",
+        ),
     ] = False,
     jobs: JobsOption = PROCESSORS,
     fail_on: FailOnOption = FailOn.LOW,

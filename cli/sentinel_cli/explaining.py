@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from sentinel import notice, telling
 from sentinel.finding import EvidenceLine, short
-from sentinel.life import Finding, Move
+from sentinel.gap import Gap
+from sentinel.life import Finding, Move, Status
 from sentinel.policy import Policy
 from sentinel.rule import Rule
 from sentinel.subject import Activity
@@ -15,6 +16,11 @@ from sentinel_cli.terminal import Paint
 from sentinel_cli.text import clean, moment_text, value, wrapped
 
 COLUMN = 11
+MOVE_OF = {
+    Status.OPEN: Move.OPENED,
+    Status.SUPPRESSED: Move.SUPPRESSED,
+    Status.RESOLVED: Move.RESOLVED,
+}
 
 
 def rule(explained: Rule, paint: Paint) -> Iterator[str]:
@@ -36,8 +42,8 @@ def finding(
     found: Finding, policy: Policy, accepted: Mapping[str, str], paint: Paint
 ) -> Iterator[str]:
     """All that the hub knows of a finding."""
-    told = telling.notice_of_finding(Move.OPENED, found, found.fingerprint, policy)
-    since = f"{found.status} since {moment_text(found.opened_at)}"
+    told = telling.notice_of_finding(MOVE_OF[found.status], found, found.fingerprint, policy)
+    since = f"{found.status} since {moment_text(found.closed_at or found.opened_at)}"
     episode = f", episode {found.episode}" if found.episode > 1 else ""
     name = short(found.fingerprint)
     yield f"{found.rule}  {paint.word(found.severity.name)}  {name}  {since}{episode}"
@@ -58,6 +64,19 @@ def finding(
     for command, use in notice.commands(told):
         yield from _answer("", f"{command}   {use}")
     yield from _answer("Console", notice.event_link(told) or "")
+
+
+def gap(found: Gap, policy: Policy, paint: Paint) -> Iterator[str]:
+    """All that the hub knows of something that could not be seen."""
+    told = telling.notice_of_gap(MOVE_OF[found.status], found, found.id, policy)
+    since = f"{found.status} since {moment_text(found.closed_at or found.opened_at)}"
+    yield f"{paint.word('COULD NOT ASSESS')}  {short(found.id)}  {since}"
+    yield from _answer("What", f"{clean(told.title)}.")
+    yield from _answer("Where", clean(f"{found.account}  {found.region}"))
+    yield from _answer("So what", told.so_what)
+    yield from _answer("Unknown", clean(found.kind))
+    yield from _answer("Why", clean(told.what))
+    yield from _answer("What now", clean(told.fix))
 
 
 def _answer(question: str, answer: str) -> Iterator[str]:

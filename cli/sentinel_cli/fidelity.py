@@ -15,7 +15,7 @@ NOT_SIMULATED: tuple[tuple[str, str], ...] = (
     ),
     (
         "Cold starts and CPU",
-        "Functions are processes of this machine's Python, with its speed; memory sizes are not kept.",
+        "Functions are processes of this machine's Python, with its speed; memory is not limited.",
     ),
     (
         "Throttling, quotas and concurrency limits",
@@ -23,11 +23,11 @@ NOT_SIMULATED: tuple[tuple[str, str], ...] = (
     ),
     (
         "Expiry of items in DynamoDB",
-        "Items with an expiry stay; on AWS they go some days later. The code reads the expiry itself.",
+        "Items with an expiry stay; on AWS they go within days. The code reads the expiry.",
     ),
     (
         "Encryption and KMS key policies",
-        "Keys exist and nothing is encrypted; kms actions are checked against identity policies only.",
+        "Keys exist and nothing is encrypted; kms actions are checked by identity policies.",
     ),
     (
         "Service control policies",
@@ -81,17 +81,16 @@ def markdown() -> str:
         "",
         "## Believed of AWS",
         "",
-        "Where sources disagree or nobody has tried it, the account refuses what a remediation would",
+        "Where sources disagree or nobody has tried it, the account refuses what a repair would",
         "rely on, and for detection takes the reading that is worse for the user. Of these",
         f"{len(found)} beliefs {tried} were tried on AWS.",
         "",
         "| Belief | Source | Tried on AWS |",
         "|---|---|---|",
     ]
-    lines += [
-        f"| {_cell(belief.statement)} | {_cell(belief.source)} | {'yes' if belief.tried_live else 'no'} |"
-        for belief in found
-    ]
+    for belief in found:
+        live = "yes" if belief.tried_live else "no"
+        lines.append(f"| {_cell(belief.statement)} | {_cell(belief.source)} | {live} |")
     return "\n".join(lines) + "\n"
 
 

@@ -94,21 +94,21 @@ def _lines(found: list[Finding | Gap], paint: Paint) -> Iterator[str]:
     from sentinel.finding import short
     from sentinel.life import Finding
 
-    from sentinel_cli.text import clean, moment_text
+    from sentinel_cli.text import WIDTH, clean, moment_text
 
     for one in found:
-        since = moment_text(one.opened_at)
+        status = f"{one.status} {moment_text(one.closed_at or one.opened_at)}"
         if isinstance(one, Finding):
-            word, place = one.severity.name, one.subject
-            name = f"{place.kind}/{place.name}"
-            head = f"{short(one.fingerprint)}  {paint.word(word)}{' ' * (15 - len(word))}{one.rule}"
-            where = f"{place.account}  {place.region}"
+            word, name, place = one.severity.name, one.rule, one.subject
+            what = f"{place.kind}/{place.name}   {place.account}  {place.region}"
+            identifier = short(one.fingerprint)
         else:
-            word = "COULD NOT ASSESS"
-            name, where = f"{one.kind} {one.cause}: {one.reason}", f"{one.account}  {one.region}"
-            head = f"{short(one.id)}  {paint.word(word)}"
-        yield head
-        yield f"            {clean(name)}   {clean(where)}   {one.status} since {since}"
+            word, name = "COULD NOT ASSESS", ""
+            what = f"{one.kind} {one.cause}: {one.reason}   {one.account}  {one.region}"
+            identifier = short(one.id)
+        left = f"{identifier}  {word:<15}{name}"
+        yield left.replace(word, paint.word(word), 1) + status.rjust(WIDTH - len(left))
+        yield f"{'':12}{clean(what)}"
 
 
 def accept(
@@ -128,27 +128,38 @@ def accept(
 
 def named(hub: Hub, name: str) -> Finding:
     """The finding that a person names. Raises Failure when it is none, or more than one."""
+    from sentinel.life import Finding
+
+    found = known(hub, name)
+    if not isinstance(found, Finding):
+        raise Failure(f"{name} is a gap: it closes by itself once {found.cause} can be done again")
+    return found
+
+
+def known(hub: Hub, name: str) -> Finding | Gap:
+    """The finding or gap that a person names. Raises Failure when it is none, or more than one."""
     digits = name.lower().removeprefix("f-")
     if len(digits) < SHORTEST or set(digits) - set("0123456789abcdef"):
         raise Failure(f"{name!r} is no finding: expected f- and 8 digits, or a fingerprint of 32")
+    found = {}
     if len(digits) == 32:
-        exact = hub.edge.store.finding(digits)
-        if exact is None:
-            raise Failure(f"there is no finding {digits}; `sentinel findings` lists them")
-        return exact
-    from sentinel.life import Finding
-
-    found = [
-        one
-        for one in listed(hub, Chosen.ALL)
-        if isinstance(one, Finding) and one.fingerprint.startswith(digits)
-    ]
+        exact = hub.edge.store.finding(digits) or hub.edge.store.gap(digits)
+        found = {digits: exact} if exact else {}
+    else:
+        every = {identifier(one): one for one in listed(hub, Chosen.ALL)}
+        found = {key: one for key, one in every.items() if key.startswith(digits)}
     if not found:
         raise Failure(f"there is no finding {name}; `sentinel findings --status all` lists them")
     if len(found) > 1:
-        all_of_them = ", ".join(one.fingerprint for one in found)
-        raise Failure(f"{name} names {len(found)} findings; use one of {all_of_them}")
-    return found[0]
+        raise Failure(f"{name} names {len(found)} findings; use one of {', '.join(found)}")
+    return next(iter(found.values()))
+
+
+def identifier(one: Finding | Gap) -> str:
+    """The fingerprint of a finding, the id of a gap."""
+    from sentinel.gap import Gap
+
+    return one.id if isinstance(one, Gap) else one.fingerprint
 
 
 def accepted_note(hub: Hub, fingerprint: str) -> dict[str, str]:

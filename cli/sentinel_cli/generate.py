@@ -18,7 +18,7 @@ from sentinel import catalog
 from sentinel.policy import Policy
 from sentinel.subject import Resource, Subject
 
-from sentinel_cli import rule_page
+from sentinel_cli import fidelity, rule_page
 
 COMMAND = "run: .venv/bin/sentinel generate"
 PATTERN_LIMIT = 2048
@@ -75,6 +75,7 @@ def files(root: Path) -> Iterator[tuple[Path, str]]:
     yield root / "docs/rules/README.md", rule_page.index(catalog.rules().values())
     schema = json.dumps(Policy.model_json_schema(), indent=2) + "\n"
     yield root / "docs/policy.schema.json", schema
+    yield root / "docs/fidelity.md", fidelity.markdown()
 
 
 def require_pair(root: Path, rule: str) -> None:

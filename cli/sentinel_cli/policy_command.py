@@ -23,12 +23,12 @@ FileArgument = Annotated[Path, typer.Argument(help="The team's policy.yaml.")]
 @policy.command()
 def check(file: FileArgument) -> None:
     """Check a policy, and name the line of every mistake."""
-    from datetime import UTC, datetime
+    from sentinel.aws import clock
 
     from sentinel_cli.policy_file import read
 
     found = read(file)
-    now = datetime.now(UTC)
+    now = clock.now()
     ended = sum(exemption.ends <= now for exemption in found.exemptions)
     told = f"{file}: good: {len(found.members)} members, {len(found.exemptions)} exemptions"
     terminal.write([f"{told}{f', {ended} of them expired' if ended else ''}\n"])
@@ -71,11 +71,13 @@ def push(
     where = hub.find(stack, region)
     present = pushing.present(where)
     terminal.write(f"{line}\n" for line in pushing.effects(where, present.policy, wanted))
-    if dry_run:
+    if dry_run or (present.etag and present.policy == wanted):
         terminal.write(["Nothing was pushed.\n"])
         return
     version = pushing.push(where, wanted, present)
-    told = f"Pushed version {version}. Functions use it within a minute;"
     terminal.write(
-        [f"{told} findings move at the next look, exemptions that ended within minutes.\n"]
+        [
+            f"Pushed version {version}. Functions use it within a minute;\n",
+            "findings move at the next look, those whose exemption ended within minutes.\n",
+        ]
     )

@@ -74,7 +74,8 @@ def replay(
     waiting: list[tuple[Place, Any]] = []
     sources = list(expand(paths))
     report.files = sum(isinstance(source, Source) for source in sources)
-    results = read_all(sources, watch(), strict=strict, jobs=jobs, work=Sift(policy))
+    processes = min(jobs, len(sources))
+    results = read_all(sources, watch(), strict=strict, jobs=processes, work=Sift(policy))
     for done, sifted in enumerate(results, start=1):
         report.records += sifted.total
         report.unwatched += sifted.unwatched

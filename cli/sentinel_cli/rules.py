@@ -45,8 +45,19 @@ def rules(
         terminal.write([f"{paint.word(word)}{padding}{rule.id}\n{'':15}{rule.title}.\n"])
 
 
+def _rule_names() -> list[str]:
+    from sentinel import catalog
+
+    return list(catalog.rules())
+
+
 def explain(
-    what: Annotated[str, typer.Argument(help="A finding (f-12345678) or the name of a rule.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A finding (f-12345678) or the name of a rule.", autocompletion=_rule_names
+        ),
+    ],
     stack: StackOption = STACK,
     region: RegionOption = "",
     color: ColorOption = Color.AUTO,
@@ -62,13 +73,19 @@ def explain(
         terminal.write(f"{line}\n" for line in explaining.rule(catalog.rules()[name], paint))
         return
     if not what.lower().startswith("f-") and set(what.lower()) - set("0123456789abcdef"):
-        known = ", ".join(catalog.rules())
-        raise Failure(f"{what!r} is neither a finding (f- and 8 digits) nor a rule ({known})")
+        names = ", ".join(catalog.rules())
+        raise Failure(f"{what!r} is neither a finding (f- and 8 digits) nor a rule ({names})")
+    from sentinel.gap import Gap
+
     from sentinel_cli import hub
-    from sentinel_cli.findings import accepted_note, named
+    from sentinel_cli.findings import accepted_note, known
 
     where = hub.find(stack, region)
-    found = named(where, what)
+    found = known(where, what)
     policy = where.edge.policy_copy.current()
-    accepted = accepted_note(where, found.fingerprint)
-    terminal.write(f"{line}\n" for line in explaining.finding(found, policy, accepted, paint))
+    if isinstance(found, Gap):
+        lines = explaining.gap(found, policy, paint)
+    else:
+        accepted = accepted_note(where, found.fingerprint)
+        lines = explaining.finding(found, policy, accepted, paint)
+    terminal.write(f"{line}\n" for line in lines)

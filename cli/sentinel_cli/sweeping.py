@@ -25,7 +25,7 @@ from sentinel_cli.report import Report
 COLUMNS = {
     "runtime": "Runtimes",
     "gateway": "Gateways",
-    "harness": "Harnesses",
+    "harness": "Harness",
     "trail": "Trails",
     "iam-policy": "Policies",
     "iam-trust": "Roles",
@@ -37,7 +37,7 @@ Where = tuple[str, str]
 
 @dataclass
 class Row:
-    """What a sweep saw in an account and Region: resources by kind, and how many it could not read."""
+    """What a sweep saw in one place: resources by kind, and how many it could not read."""
 
     seen: dict[str, int] = field(default_factory=dict)
     blind: int = 0
@@ -139,15 +139,15 @@ class _Slice:
 def table(swept: Swept) -> Iterator[str]:
     """How much was read where, what was found there, and what could not be seen."""
     found = swept.report.ordered()
-    titles = "".join(f"{title:>10}" for title in COLUMNS.values())
-    yield f"{'Account':<14}{'Region':<15}{titles}   C  H  M  L  I Blind"
+    titles = "".join(f"{title:>{len(title) + 1}}" for title in COLUMNS.values())
+    yield f"{'Account':<13}{'Region':<15}{titles}  C  H  M  L  I Blind"
     for where, row in sorted(swept.rows.items()):
-        seen = "".join(f"{row.seen.get(kind, '-'):>10}" for kind in COLUMNS)
+        seen = "".join(f"{row.seen.get(k, '-'):>{len(title) + 1}}" for k, title in COLUMNS.items())
         here = [f for f in found if (f["account"], f["region"]) == where]
         number = Counter(f["severity"] for f in here if f["verdict"] == "VIOLATION")
         severities = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL")
         judged = "".join(f"{number[s] if row.seen else '.':>3}" for s in severities)
-        yield f"{where[0]:<14}{where[1]:<15}{seen} {judged}{row.blind:>6}"
+        yield f"{where[0]:<13}{where[1]:<15}{seen}{judged}{row.blind:>6}"
         alias = swept.report.policy.alias(where[0])
         if alias:
             yield f"  {alias}"

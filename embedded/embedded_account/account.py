@@ -47,6 +47,7 @@ from embedded_account.service_models import client_loader
 from embedded_account.slack_sink import SlackSink
 from embedded_account.streams import StreamPoller, mapping_repairs
 from embedded_account.trails import LoggingTrail, delivers, logging_trails
+from embedded_account.transactions import transaction_repair
 from embedded_account.world import CallMade, Entry, EventFailed, SinkMessage, World
 
 HUB = "111122223333"
@@ -172,8 +173,10 @@ class EmbeddedAccount:
                 self.world.subscribe(_warn)
             else:
                 opening.enter_context(in_process(self.doorway))
-            self._session, self._inner_session = _session(), _session()
-            self._inner_session.events.register("before-send", sender(self.doorway))
+            self._session = self._inner_session = _session()
+            if self.mode == "server":
+                self._inner_session = _session()
+                self._inner_session.events.register("before-send", sender(self.doorway))
             self.runner = self._make_runner(self)
             opening.callback(self.runner.close)
             opening.callback(self.lambdas.close)
@@ -295,6 +298,7 @@ class EmbeddedAccount:
             *queue_repairs(self.world),
             *mapping_repairs(self._streams),
             invoke_repair(self.lambdas.answer),
+            transaction_repair(),
         )
 
     def _begin(self, call: Call) -> Tell:

@@ -84,6 +84,11 @@ def installed(mailbox: Mailbox) -> Iterator[None]:
     ) -> None:
         if subscription.protocol == "email-json":
             raise NotImplementedError("SNS protocol email-json in the embedded account: use email")
+        if subscription.protocol == "lambda":
+            raise NotImplementedError(
+                f"SNS -> {subscription.endpoint} in the embedded account: moto would start Docker; "
+                "let an EventBridge rule or a queue invoke the function"
+            )
         if subscription.protocol != "email":
             deliver(subscription, message, message_id, subject=subject, **more)
         elif _passes_filter(subscription, message, more.get("message_attributes")):

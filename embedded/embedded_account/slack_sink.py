@@ -1,7 +1,6 @@
 """Plays Slack: its Web API for a bot, and incoming webhooks, with what they refuse.
 
-A pure object, ``SlackSink.handle``, and ``serve``, which puts it on 127.0.0.1. Sources: the
-methods' pages on docs.slack.dev; the page "Sending messages using incoming webhooks" and the
+Sources: the methods' pages on docs.slack.dev; the page "Sending messages using incoming webhooks" and the
 changelog 2016-05-17 for a webhook's errors, which are plain text. Over a limit the whole message is
 lost.
 """
@@ -11,10 +10,8 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -225,20 +222,46 @@ class SlackSink:
 
     def _history(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         channel = self._channel(str(arguments.get("channel", "")))
-        limit = int(arguments.get("limit") or 100)
-        oldest, latest = (arguments.get(name) for name in ("oldest", "latest"))
-        latest = arguments.get("cursor") or latest
-        inclusive = _true(arguments.get("inclusive"))
-        found = [
+        latest = arguments.get("cursor") or arguments.get("latest")
+        shown = [
             message
-            for message in reversed(self.messages)
+            for message in self._between(channel, arguments.get("oldest"), latest, arguments)
+            if message.thread_ts is None or message.broadcast
+        ]
+        return self._page(shown[::-1], 100, arguments)
+
+    def _replies(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """A thread, oldest first, its parent before the replies."""
+        channel = self._channel(str(arguments.get("channel", "")))
+        parent = self._find(channel, str(arguments.get("ts", "")))
+        if parent is None:
+            raise Refused("thread_not_found")
+        thread = parent.thread_ts or parent.ts
+        oldest = arguments.get("cursor") or arguments.get("oldest")
+        shown = [
+            message
+            for message in self._between(channel, oldest, arguments.get("latest"), arguments)
+            if thread in (message.ts, message.thread_ts)
+        ]
+        return self._page(shown, 1000, arguments)
+
+    def _between(
+        self, channel: str, oldest: Any, latest: Any, arguments: Mapping[str, Any]
+    ) -> list[SlackMessage]:
+        inclusive = _true(arguments.get("inclusive"))
+        return [
+            message
+            for message in self.messages
             if message.channel == channel
-            and (message.thread_ts is None or message.broadcast)
             and (not oldest or _after(message.ts, oldest, inclusive=inclusive))
             and (not latest or _after(latest, message.ts, inclusive=inclusive))
         ]
-        page = found[: min(limit, 999)]
-        more = len(found) > len(page)
+
+    def _page(
+        self, messages: Sequence[SlackMessage], usual: int, arguments: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        page = messages[: min(int(arguments.get("limit") or usual), 999)]
+        more = len(messages) > len(page)
         metadata = _true(arguments.get("include_all_metadata"))
         return {
             "messages": [self._described(message, metadata=metadata) for message in page],
@@ -309,46 +332,9 @@ _OPERATIONS: Mapping[
     "chat.postMessage": (SlackSink._post_message, "chat:write", True),
     "chat.update": (SlackSink._update, "chat:write", True),
     "conversations.history": (SlackSink._history, "channels:history", False),
+    "conversations.replies": (SlackSink._replies, "channels:history", False),
     "users.info": (SlackSink._users_info, "users:read", False),
 }
-
-
-def serve(sink: SlackSink) -> tuple[str, Callable[[], None]]:
-    """Puts *sink* on a free port of 127.0.0.1; returns its URL and what closes it."""
-
-    class Request(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            try:
-                reply = sink.handle(self.command, self.path, dict(self.headers.items()), body)
-            except AnswerLost:
-                self.close_connection = True
-                return
-            status, headers, answer = reply
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            with suppress(ConnectionError):
-                self.wfile.write(answer)
-
-        do_GET = do_POST
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Keeps http.server from printing each request."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Request)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-
-    def close() -> None:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-    return f"http://127.0.0.1:{server.server_port}", close
 
 
 def _true(value: object) -> bool:

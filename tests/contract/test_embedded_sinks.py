@@ -23,7 +23,8 @@ from embedded_account.function_urls import FunctionUrl, Request, Response, respo
 from embedded_account.invocation import FunctionSpec, Outcome
 from embedded_account.mailbox import DEFAULT_SUBJECT, Mailbox, installed
 from embedded_account.slack_blocks import block_errors, weight_of
-from embedded_account.slack_sink import AnswerLost, SlackMessage, SlackSink, SlackUser, serve
+from embedded_account.slack_server import serve
+from embedded_account.slack_sink import AnswerLost, SlackMessage, SlackSink, SlackUser
 from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk import WebClient
@@ -98,6 +99,21 @@ def test_slacks_own_client_posts_edits_and_finds_a_message(sink: SlackSink, serv
     message = sink.messages[0]
     assert (message.text, message.history[0].text) == ("CLOSED", "CRITICAL")
     assert [reply.thread_ts for reply in sink.messages] == [None, message.ts]
+
+
+def test_slacks_own_client_reads_a_thread_with_its_parent_first(
+    sink: SlackSink, served: str
+) -> None:
+    client = WebClient(token=sink.token, base_url=f"{served}/api/")
+    parent = client.chat_postMessage(channel=CHANNEL, text="parent")
+    client.chat_postMessage(channel=CHANNEL, text="elsewhere")
+    for text in ("first", "second", "third"):
+        client.chat_postMessage(channel=CHANNEL, text=text, thread_ts=parent["ts"])
+    pages = client.conversations_replies(channel=CHANNEL, ts=parent["ts"], limit=3)
+    texts = [[message["text"] for message in page["messages"]] for page in pages]
+    assert texts == [["parent", "first", "second"], ["third"]]
+    with pytest.raises(SlackApiError, match="thread_not_found"):
+        client.conversations_replies(channel=CHANNEL, ts="1.000001")
 
 
 def test_slacks_own_client_posts_to_the_webhook(sink: SlackSink, served: str) -> None:

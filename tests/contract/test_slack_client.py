@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from embedded_account.slack_sink import SlackSink, serve
+from embedded_account.slack_server import serve
+from embedded_account.slack_sink import SlackSink
 from sentinel.aws.slack import (
     Posted,
     SlackBot,

@@ -11,12 +11,14 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.conftest import ROOT
 from tests.system import scenarios
 from tests.system.built import artifact, ring
 from tests.system.built.artifact import RUNTIME, Artifact
@@ -24,7 +26,7 @@ from tests.system.built.kills import Killer, Recorder
 from tests.system.built.ring import REGION, Ring, until
 
 KILLS = 100
-MOST_GATEWAYS = 400
+MOST_GATEWAYS = 200
 
 pytestmark = [
     pytest.mark.built,
@@ -111,7 +113,7 @@ def test_functions_read_agentcore_by_the_models_of_the_layer(deployed: Ring) -> 
 
 
 def test_sam_deploy_gives_the_outputs_that_the_template_names(deployed: Ring) -> None:
-    named = yaml.compose((artifact.ROOT / "template.yaml").read_text())
+    named = yaml.compose((ROOT / "template.yaml").read_text())
     outputs = next(value for key, value in named.value if key.value == "Outputs")
     assert set(deployed.outputs) == {key.value for key, _ in outputs.value}
     assert deployed.outputs["SweepFunctionName"] == "sentinel-sweep"
@@ -168,6 +170,8 @@ def test_a_sweep_finds_what_no_event_told(deployed: Ring) -> None:
 def test_whatever_is_killed_is_made_good(deployed: Ring) -> None:
     """A hundred SIGKILLs, before and after each call that an undisturbed run makes."""
     be_impatient(deployed)
+    scenarios.create_gateway(deployed, name="warm-up")
+    deployed.drain()
     recorder = Recorder()
     with watching(deployed, recorder):
         scenarios.create_gateway(deployed, name="recorded")
@@ -180,12 +184,11 @@ def test_whatever_is_killed_is_made_good(deployed: Ring) -> None:
         while not killer.done and len(made) < MOST_GATEWAYS:
             made.append(f"door-{len(made):03}")
             scenarios.create_gateway(deployed, name=made[-1])
-            time.sleep(0.2)
-            until(lambda: busy(deployed) < 8 or killer.done, "room for another", 120)
-        until(lambda: killer.done, f"{KILLS} kills", 60)
+            time.sleep(0.5)
+    kills = Counter(point.function for point in killer.killed)
+    print(f"{len(killer.killed)} kills at {len(killer.points)} points: {dict(kills)}")
+    assert killer.done, f"after {len(made)} gateways these are left: {killer.left()}"
     make_good(deployed)
-
-    print(f"{len(killer.killed)} kills: {dict(Counter(p.function for p in killer.killed))}")
     stored = Counter(found["subject"]["key"].split("/")[-1][:8] for found in deployed.findings())
     assert {name: stored[name] for name in made} == dict.fromkeys(made, 1)
     for name in made:
@@ -194,7 +197,6 @@ def test_whatever_is_killed_is_made_good(deployed: Ring) -> None:
     more_posts = len(deployed.account.slack.messages) - posts
     more_mails = len(deployed.account.mailbox.messages) - mails
     assert more_posts + more_mails <= 2 * len(made) + len(killer.killed)
-    assert set(killer.killed) == set(recorder.points()), "some points were never hit"
 
 
 def opened(system: Ring, rule: str) -> list[dict[str, Any]]:
@@ -206,25 +208,20 @@ def be_impatient(system: Ring) -> None:
     """Let what a dead function held come back soon; minutes would prove no more."""
     sqs = system.client("sqs", account=system.hub)
     for url in sqs.list_queues()["QueueUrls"]:
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "5"})
+        kept = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
+        # moto forgets a queue's policy unless it is sent along
+        attributes = {"VisibilityTimeout": "5"} | kept.get("Attributes", {})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
 
 
-class watching:  # noqa: N801 - a context manager that reads as one
-    """Shows every call to an observer meanwhile."""
-
-    def __init__(self, system: Ring, observer: Any) -> None:
-        self._observers, self._observer = system.account.doorway.observers, observer
-
-    def __enter__(self) -> None:
-        self._observers.append(self._observer)
-
-    def __exit__(self, *_: object) -> None:
-        self._observers.remove(self._observer)
-
-
-def busy(system: Ring) -> int:
-    """How many sandboxes run an invocation now."""
-    return len(system.runner._running)
+@contextmanager
+def watching(system: Ring, observer: Any) -> Iterator[None]:
+    """Show every call to an observer meanwhile."""
+    system.account.doorway.observers.append(observer)
+    try:
+        yield
+    finally:
+        system.account.doorway.observers.remove(observer)
 
 
 def make_good(system: Ring, seconds: float = 200) -> None:

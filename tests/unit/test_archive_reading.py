@@ -163,6 +163,7 @@ def traps() -> dict[str, bytes]:
     nested = {"items": [{"a": 1}, {"eventVersion": "1.0", "eventSource": IAM}]}
     return {
         "escaped source": text.replace(b"bedrock-agentcore", rb"bedrock\u002dagentcore"),
+        "escaped initial": text.replace(b'"bedrock-agentcore', rb'"\u0062edrock-agentcore'),
         "escaped name": text.replace(b'"PutRolePolicy"', rb'"PutRole\u0050olicy"'),
         "escaped key": text.replace(b'"eventSource":"bedrock-', b'"event\\u0053ource":"bedrock-'),
         "harmless escapes": text.replace(b"xxxx", rb"\u003c\u0026", 5),
@@ -222,6 +223,40 @@ def test_a_planted_trap_gives_the_same_with_scan_and_full_parse(trap: str) -> No
         json.dumps(result.records[1][1], ensure_ascii=False).encode()
     if trap == "elements that are no record":
         assert result.skipped == {"not-a-record": 5}
+
+
+def unseen() -> dict[str, bytes]:
+    """What AWS does not write and only full parsing sees, all of it in unwatched records."""
+    records = many()
+    text = compact(records)
+    version = {"eventVersion": "1", "eventSource": "x"}
+    nested = record(99, "s3.x", "Get", deep=[{"a": 1}, version])
+    twice = text.replace(b'"n":3}', rb'"n":3},"event\u0053ource":"iam.amazonaws.com"').replace(
+        b'"eventName":"GetObject","awsRegion"', b'"eventName":"PutRolePolicy","awsRegion"', 2
+    )
+    return {
+        "damage": with_numbers(text, b"{1", b"8"),
+        "an element that is no record": compact([*records[:30], {"foo": 1}, *records[30:]]),
+        "a nested record": compact([*records[:30], nested, *records[30:]]),
+        "a member named twice": twice,
+        "shared members": compact(
+            [*records[:3], without(records[3], "eventSource"), *records[4:]]
+        ).replace(b'"n":9}', b'"n":9},"eventSource":"x"'),
+        "deep": with_numbers(text, b'{"a":' * 100_000 + b"1" + b',"b":2}' * 100_000, b"8"),
+    }
+
+
+@pytest.mark.parametrize("what", list(unseen()))
+def test_what_only_strict_reading_sees_is_as_documented(what: str) -> None:
+    data = unseen()[what]
+    results = []
+    for strict in (False, True):
+        try:
+            results.append(repr(read_bytes(data, FILE, WATCH, strict=strict)))
+        except UnreadableError as error:
+            results.append(str(error))
+    assert is_scanned(data)
+    assert results[0] != results[1]
 
 
 NAMES = st.sampled_from(["PutRolePolicy", "GetRole", "CreateGateway", "Put\\Role", 'a"b'])

@@ -123,7 +123,9 @@ def test_no_hostile_call_raises_anything_but_unreadable(
 ) -> None:
     source, name = call
     try:
-        seen = cloudtrail.sightings(recorded(name, request_parameters, response, eventSource=source))
+        seen = cloudtrail.sightings(
+            recorded(name, request_parameters, response, eventSource=source)
+        )
     except Unreadable as error:
         assert error.skip is Skip.NO_SUBJECT
         return
@@ -251,7 +253,9 @@ def test_a_policy_put_to_use_says_so_and_one_only_stored_does_not() -> None:
     arn = f"arn:aws:iam::{ACCOUNT}:policy/models"
     for used, expected in ((True, True), ("true", True), (False, False), (None, False)):
         request = {"policyArn": arn, "policyDocument": "{}", "setAsDefault": used}
-        assert seen_in(IamPolicy, recorded("CreatePolicyVersion", request, **IAM)).default is expected
+        assert (
+            seen_in(IamPolicy, recorded("CreatePolicyVersion", request, **IAM)).default is expected
+        )
 
 
 def test_a_policy_put_to_use_rests_on_no_omission() -> None:

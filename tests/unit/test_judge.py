@@ -232,7 +232,7 @@ def test_a_resource_that_is_gone_keeps_what_the_event_showed() -> None:
 
 def test_a_resource_that_is_gone_and_showed_nothing_is_gone() -> None:
     verdict = judged(type_none, gateway(complete=False), gone())
-    assert outcome(verdict) == (Outcome.GONE, True)
+    assert outcome(verdict) == (Outcome.GONE, False)
     assert not verdict.gap
 
 
@@ -258,7 +258,9 @@ def test_a_guard_that_cannot_be_read_lowers_nothing_and_is_named() -> None:
 
 def test_a_guard_that_was_not_seen_is_read_live() -> None:
     subject = gateway(complete=False, authorizerType="NONE")
-    verdict = judged(type_none, subject, live(authorizerType="NONE", policyEngineConfiguration=ENGINE))
+    verdict = judged(
+        type_none, subject, live(authorizerType="NONE", policyEngineConfiguration=ENGINE)
+    )
     assert (verdict.severity, verdict.unread) == (Severity.MEDIUM, ())
 
 

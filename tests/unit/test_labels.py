@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +175,7 @@ def labelled(data: Path, *kinds: str) -> Iterator[tuple[dict[str, Any], Any]]:
             yield label, known[label["id"]]
 
 
-def worst(found: list[Found]) -> str:
+def worst(found: Sequence[Found]) -> str:
     """What a report says of one policy: LOW is what a condition confines."""
     violations = [f for f in found if f["verdict"] == "VIOLATION"]
     if violations:

@@ -1,10 +1,11 @@
-"""The life of a finding: every move that is allowed, and that order and repetition do not matter."""
+"""The life of a finding: every allowed move, and that order and repetition do not matter."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -297,7 +298,7 @@ LEGAL = {
 
 
 def _pairs(changes: Sequence[Change]) -> Iterator[tuple[Change, Change]]:
-    return zip(changes, changes[1:], strict=False)
+    return pairwise(changes)
 
 
 @given(histories())

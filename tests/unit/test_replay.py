@@ -5,13 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sentinel import catalog
 from sentinel.policy import Policy, parse
+from sentinel_cli import handed_in
 from sentinel_cli.judging import judge
+from sentinel_cli.offline import OfflineJudge, Place
 from sentinel_cli.replay import replay
 from sentinel_cli.report import Report
 
@@ -264,3 +269,42 @@ def test_what_is_nothing_of_all_this_is_an_unreadable_input(tmp_path: Path) -> N
     report = judged(tmp_path, '{"hello": "world"}')
     assert report.unreadable == 1
     assert report.document()["summary"]["errors"]
+
+
+NAMES = st.sampled_from(
+    [
+        "Statement",
+        "PolicyDocument",
+        "Policies",
+        "RoleDetailList",
+        "RolePolicyList",
+        "AttachedManagedPolicies",
+        "AssumeRolePolicyDocument",
+        "PolicyVersionList",
+        "Arn",
+        "gatewayArn",
+        "harness",
+        "eventSource",
+        "detail-type",
+        "detail",
+        "Records",
+        "Principal",
+    ]
+)
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.just(f"{ARN}:gateway/g")
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_nothing_that_is_handed_in_breaks_the_judging(content: Any) -> None:
+    document = handed_in.read(content, "", "file.json")
+    offline = OfflineJudge(Policy())
+    for subject in document.subjects if document else ():
+        offline.subject(subject, datetime(2026, 9, 22, tzinfo=UTC), Place("file.json"))
+    assert offline.result.failures == []

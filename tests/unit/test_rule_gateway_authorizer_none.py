@@ -91,7 +91,9 @@ def test_a_redacted_type_that_cannot_be_read_could_not_be_assessed() -> None:
 
 
 def test_the_answer_tells_a_type_that_the_request_hides() -> None:
-    found = recorded("CreateGateway", {"authorizerType": "***"}, CREATED | {"authorizerType": "NONE"})
+    found = recorded(
+        "CreateGateway", {"authorizerType": "***"}, CREATED | {"authorizerType": "NONE"}
+    )
     assert judged(rule, seen_in(Gateway, found), targets()).severity is Severity.CRITICAL
 
 

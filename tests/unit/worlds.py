@@ -67,9 +67,7 @@ class World:
     def before(self, kind: type[Resource], identity: Identity) -> Resource | None:
         return self.baselines.get(identity.key)
 
-    def earlier(
-        self, kind: type[Activity], like: Activity, span: timedelta
-    ) -> Sequence[Activity]:
+    def earlier(self, kind: type[Activity], like: Activity, span: timedelta) -> Sequence[Activity]:
         return [a for a in self.past if a.event_id != like.event_id and like.at - a.at <= span]
 
     def account(self, identity: Identity) -> Account:

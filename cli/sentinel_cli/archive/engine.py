@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Protocol, cast
@@ -36,7 +36,7 @@ class Engine:
     `gunzip` reads one member and raises `gunzip_errors` if it is damaged; None: the reader of
     members does all. `loads` may refuse what the standard library accepts, never the reverse.
     `count` takes (text, pattern), `find` and `rfind` (text, pattern, start, stop). `split_at` cuts
-    the text at each pattern and returns the pieces after it whose first byte is one of the initials.
+    the text at each pattern and finds the pieces whose first byte is one of the initials.
     """
 
     name: str
@@ -81,7 +81,7 @@ def _rfind(text: Text, pattern: bytes, start: int, stop: int) -> int:
 
 
 def _split_at(text: Text, pattern: bytes, initials: bytes) -> Split:
-    pieces = text.split(pattern)
+    pieces: Sequence[Text] = text.split(pattern)
     wanted = tuple(bytes([initial]) for initial in initials)
     numbers = [number for number, piece in enumerate(pieces) if piece.startswith(wanted)]
     starts: list[int] = []

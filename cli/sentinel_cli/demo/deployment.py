@@ -1,4 +1,4 @@
-"""Deploys the sentinel into an embedded account, with a workload account that a developer works in."""
+"""Deploys the sentinel into an embedded account, and a workload account for a developer."""
 
 from __future__ import annotations
 
@@ -246,7 +246,7 @@ def _make_developer(roles: Any, workload: str) -> None:
 
 
 def _start_trail(account: EmbeddedAccount, workload: str) -> None:
-    """A trail of all Regions that selects the commands run inside agents: nothing is told without."""
+    """A trail of all Regions that also selects commands run inside agents."""
     bucket = f"audit-{workload}"
     account.client("s3", workload, REGION).create_bucket(
         Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}

@@ -49,7 +49,7 @@ class Page:
         self._acting = threading.Lock()
         self._version = 0
         self._moved = threading.Condition()
-        self._calls = -1
+        self._closed = False
         self._environment = _environment()
         self._server: ThreadingHTTPServer | None = None
 
@@ -59,10 +59,13 @@ class Page:
         self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self._look_at_state, daemon=True).start()
         return f"http://127.0.0.1:{self._server.server_port}/"
 
     def close(self) -> None:
         """Serve no longer."""
+        self._closed = True
+        self.changed()
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -85,6 +88,17 @@ class Page:
             self._moved.wait_for(lambda: self._version != seen, seconds)
             return self._version
 
+    def _look_at_state(self) -> None:
+        """Read the resources again after each call that people make."""
+        version, calls = -1, -1
+        while not self._closed:
+            version = self.wait(version, HEARTBEAT_SECONDS)
+            made = self.timeline.calls()
+            if made != calls and not self._closed:
+                calls = made
+                self._state.read()
+                self.changed()
+
     def act(self, name: str) -> str:
         """Do what a button says; an error in words, or nothing."""
         act = next((each for each in BUTTONS if each.id == name), None)
@@ -102,12 +116,8 @@ class Page:
     def fragments(self) -> Mapping[str, str]:
         """The parts of the page that change, drawn from what is known now."""
         stories = self.timeline.stories()
-        calls = sum(len(story.traces) for story in stories)
-        if calls != self._calls:
-            self._calls = calls
-            self._state.read()
         account = self._deployment.account
-        module = self._environment.get_template("fragments.html.jinja").module
+        module: Any = self._environment.get_template("fragments.html.jinja").module
         drawn: Mapping[str, Any] = {
             "acts": module.acts([self._button(act) for act in BUTTONS], self.token),
             "stories": module.stories(stories[::-1], _title),
@@ -145,11 +155,12 @@ class Page:
             beliefs=fidelity.beliefs(),
         )
 
-    def _button(self, act: Act) -> Mapping[str, str]:
+    def _button(self, act: Act) -> Mapping[str, Any]:
+        button = {"id": act.id, "title": act.title, "undo": act.undoes}
         try:
-            return {"id": act.id, "title": act.title, "code": act.code(self._stage), "why_not": ""}
+            return {**button, "code": act.code(self._stage), "why_not": ""}
         except NotYetError as first:
-            return {"id": act.id, "title": act.title, "code": "", "why_not": str(first)}
+            return {**button, "code": "", "why_not": str(first)}
 
 
 def _environment() -> Environment:

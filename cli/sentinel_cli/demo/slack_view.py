@@ -39,8 +39,8 @@ def _drawn(match: re.Match[str]) -> Markup:
     if kind == "code":
         return Markup("<code>{}</code>").format(_plain(found["code"]))
     if kind in ("bold", "italic"):
-        tag = Markup("b" if kind == "bold" else "i")
-        return Markup("<{0}>{1}</{0}>").format(tag, mrkdwn(found[kind]))
+        shape = Markup("<b>{}</b>") if kind == "bold" else Markup("<i>{}</i>")
+        return shape.format(mrkdwn(found[kind]))
     if found["date"] is not None:
         return Markup("<time>{}</time>").format(_plain(found["date"]))
     if found["url"] is not None:

@@ -39,11 +39,11 @@ class State:
     def read(self) -> None:
         """Look again."""
         with self._lock:
-            found = dict(self._read())
+            found, first = dict(self._read()), not self._rows
             for resource in {**self._rows, **found}:
                 row, now = self._rows.get(resource), found.get(resource)
                 if row is None:
-                    self._rows[resource] = Row(resource, None, now)
+                    self._rows[resource] = Row(resource, now if first else None, now)
                 elif row.now != now:
                     self._rows[resource] = Row(resource, row.now, now)
 

@@ -80,6 +80,7 @@ class Act:
     parameters: Callable[[Stage], Mapping[str, Any]]
     after: Callable[[Stage, Mapping[str, Any]], None]
     expected: Expected | None = None
+    undoes: bool = False
 
     def code(self, stage: Stage) -> str:
         """The call as Python, to be run in a shell that has joined in."""
@@ -282,6 +283,7 @@ DELETE = Act(
     _delete,
     _deleted,
     Expected("gateway_authorizer_none", "CRITICAL", "CreateGateway", _of_open, "RESOLVED"),
+    undoes=True,
 )
 ENFORCE = Act(
     "enforce",
@@ -290,6 +292,7 @@ ENFORCE = Act(
     "update_gateway",
     _engine_set("ENFORCE"),
     _nothing,
+    undoes=True,
 )
 REVOKE = Act(
     "revoke",
@@ -298,6 +301,7 @@ REVOKE = Act(
     "delete_role_policy",
     _revoke,
     _granted(granted=False),
+    undoes=True,
 )
 STOP_TRAIL = Act(
     "stop-trail",
@@ -314,6 +318,7 @@ START_TRAIL = Act(
     "start_logging",
     _trail(logging=True),
     _logging(logging=True),
+    undoes=True,
 )
 
 STORY = (GUARDED, OPEN, COMMAND, GRANT, LOG_ONLY, DELETE)
@@ -322,7 +327,7 @@ BUTTONS = (OPEN, DELETE, COMMAND, GRANT, REVOKE, LOG_ONLY, ENFORCE, STOP_TRAIL, 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How an act came out: what arrived when, in seconds after boto3's return, and what is missing."""
+    """How an act came out: seconds from boto3's return to each message, and what is missing."""
 
     performed: Performed
     slack: float | None
@@ -342,8 +347,8 @@ def told_of(act: Act, stage: Stage) -> Told:
     resource = act.expected.resource(stage) if act is DELETE and act.expected else ""
     performed = perform(act, stage)
     if act.expected is None:
-        _wait_for_baseline(stage)
-        return Told(performed, None, None, "nothing to tell: this is the baseline", ())
+        missing = wait_for_live_read(stage, stage.guarded_gateway)
+        return Told(performed, None, None, "nothing to tell: this is the baseline", missing)
     resource = resource or act.expected.resource(stage)
     slack = mail = None
     while time.monotonic() < performed.returned + PATIENCE_SECONDS:
@@ -358,18 +363,31 @@ def told_of(act: Act, stage: Stage) -> Told:
     return Told(performed, slack, mail, message.text if message else "", missing)
 
 
-def _wait_for_baseline(stage: Stage) -> None:
-    """Until the live read has kept the gateway as it should be; a change is judged against that."""
-    deployment = stage.deployment
-    client = deployment.account.client("dynamodb", deployment.hub, deployment.region)
-    arn = f"arn:aws:bedrock-agentcore:{deployment.region}:{deployment.workload}:gateway/"
-    key = {"pk": {"S": f"gateway#{arn}{stage.guarded_gateway}"}, "sk": {"S": "baseline"}}
-    table = deployment.outputs["MemoryTableName"]
+def wait_for_live_read(stage: Stage, resource: str) -> tuple[str, ...]:
+    """Wait until a resource was read live after its event: later changes are judged against that.
+
+    What is missing when the patience ends first.
+    """
     until = time.monotonic() + PATIENCE_SECONDS
-    while "Item" not in client.get_item(TableName=table, Key=key, ConsistentRead=True):
-        if time.monotonic() > until:
-            raise TimeoutError(f"no baseline of {stage.guarded_gateway} after {PATIENCE_SECONDS} s")
-        time.sleep(0.05)
+    while time.monotonic() < until:
+        if _was_rechecked(stage, resource):
+            return ()
+        time.sleep(0.02)
+    return (f"{resource} was not read live within {PATIENCE_SECONDS:.0f} s",)
+
+
+def _was_rechecked(stage: Stage, resource: str) -> bool:
+    from embedded_account.world import FunctionRan
+
+    return any(
+        isinstance(entry, FunctionRan)
+        and entry.outcome.error_type is None
+        and any(
+            resource in record.get("body", "") and "recheck" in json.loads(record["body"])
+            for record in entry.event.get("Records", ())
+        )
+        for entry in tuple(stage.deployment.account.world.history)
+    )
 
 
 def _slack_message(stage: Stage, expected: Expected, resource: str) -> Any | None:

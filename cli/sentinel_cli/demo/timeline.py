@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sentinel_cli.demo.deployment import DEVELOPER, STACK, Deployment
+from sentinel_cli.demo.deployment import STACK, Deployment
 
 WIRE = (
     "default bus",
@@ -38,7 +38,7 @@ class Hop:
 
 @dataclass(slots=True)
 class Trace:
-    """A call, and what followed from it. *change* is the id of the change of a finding that it made."""
+    """A call, and what followed from it; *change* is the id of the finding's change, if any."""
 
     request_id: str
     operation: str
@@ -100,6 +100,11 @@ class Timeline:
         with self._lock:
             return list(self._stories)
 
+    def calls(self) -> int:
+        """How many calls people made."""
+        with self._lock:
+            return len(self._traces)
+
     def trace(self, request_id: str) -> Trace:
         """What followed from one call. Raises KeyError for another's call."""
         with self._lock:
@@ -135,7 +140,8 @@ class Timeline:
         sentence = f"{by} calls {call.operation}"
         trace.add(Hop("call", now, sentence, _readable(call.parameters)))
         self._traces[call.request_id] = trace
-        self._stories.append(Story("", call.operation, "", "", "", [trace]))
+        named = ", ".join(sorted(trace.words))
+        self._stories.append(Story("", call.operation, "", "", named, [trace]))
         return True
 
     def _live_read(self, call: Any, answer: Any, now: datetime) -> bool:
@@ -286,7 +292,7 @@ _SEVERITIES = {4: "CRITICAL", 3: "HIGH", 2: "MEDIUM", 1: "LOW", 0: "INFORMATIONA
 
 
 def _words(value: Any) -> frozenset[str]:
-    """The names that a call's parameters hold, by which a later event of the same thing is known."""
+    """The names in a call's parameters, by which a later event of the same thing is known."""
     if isinstance(value, str):
         return frozenset({value.rpartition("/")[2]}) if 6 <= len(value) < 200 else frozenset()
     if isinstance(value, Mapping):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from moto.awslambda.models import lambda_backends
@@ -106,7 +107,7 @@ def role_arns(account: str) -> list[str]:
 
 
 def _attached(holder: Any) -> IdentityPolicies:
-    inline = [Policy.parse(name, text) for name, text in holder.policies.items()]
+    inline = [_parsed(name, text) for name, text in holder.policies.items()]
     managed = [_managed(policy) for policy in holder.managed_policies.values()]
     boundary_arn = getattr(holder, "permissions_boundary_arn", None)
     boundary = None
@@ -116,9 +117,19 @@ def _attached(holder: Any) -> IdentityPolicies:
     return IdentityPolicies((*inline, *managed), boundary)
 
 
+def _parsed(name: str, document: Any) -> Policy:
+    """Read a document, a text only once: the same few policies are asked at every call."""
+    return _read(name, document) if isinstance(document, str) else Policy.parse(name, document)
+
+
+@lru_cache(maxsize=1024)
+def _read(name: str, text: str) -> Policy:
+    return Policy.parse(name, text)
+
+
 def _managed(policy: Any) -> Policy:
     document = next(version.document for version in policy.versions if version.is_default)
-    return Policy.parse(policy.name, document)
+    return _parsed(policy.name, document)
 
 
 # --- resource-based policies ---------------------------------------------------------------------
@@ -161,7 +172,7 @@ def resource_policy(resource: str, action: str) -> Policy | None:
         return _trust(resource) if action.startswith("sts:") else None
     reader = READERS.get(arn.service)
     text = reader(arn) if reader else None
-    return Policy.parse(f"policy of {resource}", text) if text else None
+    return _parsed(f"policy of {resource}", text) if text else None
 
 
 def _trust(role_arn: str) -> Policy | None:
@@ -169,7 +180,7 @@ def _trust(role_arn: str) -> Policy | None:
         role = _role(role_arn)
     except UnknownRoleError:
         return None
-    return Policy.parse(f"trust policy of {role_arn}", role.assume_role_policy_document)
+    return _parsed(f"trust policy of {role_arn}", role.assume_role_policy_document)
 
 
 def _bucket(arn: Arn) -> Any:

@@ -1,4 +1,4 @@
-"""Builds what is deployed, with the SAM CLI, from a copy of the tree; and looks at what came out."""
+"""Builds what is deployed, by the SAM CLI, from a copy of the tree; looks at what came out."""
 
 from __future__ import annotations
 
@@ -79,10 +79,10 @@ def sam(arguments: list[str], folder: Path, more: Mapping[str, str]) -> str:
         "PYTHON": str(RUNTIME),
         "SAM_CLI_TELEMETRY": "0",
     }
-    done = subprocess.run(
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         [SAM, *arguments],
         cwd=folder,
-        env=environment | more,
+        env={**environment, **more},
         capture_output=True,
         text=True,
         timeout=240,

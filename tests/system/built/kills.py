@@ -67,7 +67,10 @@ class Recorder:
 
 @dataclass
 class Killer:
-    """Gives each invocation the next point of its function, and kills it there."""
+    """Gives every second invocation the next point of its function, and kills it there.
+
+    The others live, or nothing would ever come through.
+    """
 
     runner: ProcessRunner
     points: deque[Point]
@@ -75,6 +78,7 @@ class Killer:
     killed: list[Point] = field(default_factory=list)
     _aimed: dict[str, Point | None] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
+    _seen: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -84,8 +88,12 @@ class Killer:
 
     @property
     def done(self) -> bool:
-        """Whether it has killed enough."""
-        return len(self.killed) >= self.enough
+        """Whether it has killed enough, at every point."""
+        return len(self.killed) >= self.enough and not self.left()
+
+    def left(self) -> set[Point]:
+        """The points at which nothing was killed yet."""
+        return set(self.points) - set(self.killed)
 
     def before(self, call: Call) -> None:
         """Kill the caller if this is the call, which then has no effect."""
@@ -105,12 +113,18 @@ class Killer:
             self._hit(trace_root(call.trace_id), "after")
 
     def _next(self, function: str) -> Point | None:
-        for point in self.points:
-            if point.function == function:
-                self.points.remove(point)
-                self.points.append(point)
-                return point
-        return None
+        """The next in turn; one at which nothing was killed yet comes first."""
+        self._seen[function] += 1
+        if self._seen[function] % 2 == 0:
+            return None
+        of_function = [point for point in self.points if point.function == function]
+        left = self.left()
+        point = next((point for point in of_function if point in left), None)
+        point = point or next(iter(of_function), None)
+        if point is not None:
+            self.points.remove(point)
+            self.points.append(point)
+        return point
 
     def _hit(self, root: str, when: str) -> bool:
         with self._lock:

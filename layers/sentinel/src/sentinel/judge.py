@@ -67,7 +67,7 @@ def judge(
 
     *as_of* is the event's time, or the start of the read. A subject from an event is read live,
     once, when the rule touches what was not seen or when a HIGH or CRITICAL rests on an absent
-    member.
+    member. What that read does not find is gone, or not to be read yet: it closes no finding.
     """
     seen = _look(rule, subject, world, settings)
     verdict = _verdict(rule, subject, seen, as_of, from_read, cause or Cause())
@@ -78,10 +78,10 @@ def judge(
         fresh = world.read(type(subject), subject.identity)
     except CannotRead as refused:
         return _unread(verdict, seen, refused)
-    if fresh is None or fresh.predates(as_of):
-        return _unread(
-            verdict, seen, CannotRead(type(subject).__name__, "the read is older than the event")
-        )
+    if fresh is None:
+        return verdict if verdict.problems else replace(verdict, gone=True, gap="")
+    if fresh.predates(as_of):
+        return _unread(verdict, seen, CannotRead(fresh.kind, "the read is older than the event"))
     return judge(rule, fresh, world, settings, as_of=started, from_read=True, cause=verdict.cause)
 
 

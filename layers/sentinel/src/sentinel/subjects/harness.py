@@ -8,11 +8,19 @@ from typing import Any, ClassVar
 
 from sentinel.agentcore import SOURCES, identity_of
 from sentinel.record import Record
+from sentinel.seen import Part
 from sentinel.subject import Effect, Identity, Reading, Resource
-from sentinel.subjects.agent_runtime import AgentRuntimeArtifact
+from sentinel.subjects.agent_runtime import ContainerConfiguration
 from sentinel.subjects.jwt_authorizer import AuthorizerConfiguration
 
 _WRAPPED = ("authorizerConfiguration", "environmentArtifact", "memory")
+
+
+class HarnessEnvironmentArtifact(Part):
+    """What a harness runs: an image; AWS builds no code for it."""
+
+    container_configuration: ContainerConfiguration | None = None
+    code_configuration: ClassVar[None] = None
 
 
 class Harness(Resource):
@@ -41,10 +49,10 @@ class Harness(Resource):
     )
 
     harness_name: str
-    harness_version: str
+    harness_version: str | None = None
     execution_role_arn: str
     authorizer_configuration: AuthorizerConfiguration | None = None
-    environment_artifact: AgentRuntimeArtifact | None = None
+    environment_artifact: HarnessEnvironmentArtifact | None = None
 
     @classmethod
     def identify(cls, record: Record) -> Identity | None:
@@ -72,7 +80,7 @@ class Harness(Resource):
         return told
 
     @property
-    def artifact(self) -> AgentRuntimeArtifact | None:
+    def artifact(self) -> HarnessEnvironmentArtifact | None:
         """What the harness runs; None is the service's own image."""
         return self.environment_artifact
 
