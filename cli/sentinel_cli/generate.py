@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -142,11 +143,12 @@ def read_rights() -> str:
             raise LookupError(f"say in RESOURCES of {__name__} what {action} is limited to")
         key = (action.split(":")[0], RESOURCES[action])
         by_resources.setdefault(key, []).append(action)
-    lines = []
+    lines: list[str] = []
+    statements: Counter[str] = Counter()
     for (service, resources), actions in sorted(by_resources.items()):
+        statements[service] += 1
         sid = "".join(part.title() for part in re.split(r"[^a-z0-9]", service))
-        number = sum(1 for line in lines if line.startswith(f"- Sid: {sid}")) + 1
-        lines += [f"- Sid: {sid}{number}", "  Effect: Allow", "  Action:"]
+        lines += [f"- Sid: {sid}{statements[service]}", "  Effect: Allow", "  Action:"]
         lines += [f"    - {action}" for action in actions]
         lines += ["  Resource:"] + [f"    - {_resource(r)}" for r in resources]
     return "\n".join(lines)

@@ -38,8 +38,9 @@ NOT_SIMULATED: tuple[Omission, ...] = (
         "Items with an expiry stay; on AWS they go within days. The code reads the expiry.",
     ),
     Omission(
-        "Encryption and KMS key policies",
-        "Keys exist and nothing is encrypted; kms actions are checked by identity policies.",
+        "Encryption",
+        "Keys exist and nothing is encrypted; kms calls are decided by key and identity policies, "
+        "and services that would use a key for somebody do not ask.",
     ),
     Omission(
         "Organizations' policies",

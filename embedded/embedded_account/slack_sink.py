@@ -1,8 +1,8 @@
 """Plays Slack: its Web API for a bot, and incoming webhooks, with what they refuse.
 
-Sources: the methods' pages on docs.slack.dev; the page "Sending messages using incoming webhooks" and the
-changelog 2016-05-17 for a webhook's errors, which are plain text. Over a limit the whole message is
-lost.
+Sources: the methods' pages on docs.slack.dev; the page "Sending messages using incoming webhooks"
+and the changelog 2016-05-17 for a webhook's errors, which are plain text. Over a limit the whole
+message is lost.
 """
 
 from __future__ import annotations

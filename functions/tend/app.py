@@ -17,6 +17,7 @@ edge = Edge()
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Do what was left undone, and say how much that was."""
     done = Tender(edge).tend()
+    metrics.add_metric(name="Tended", unit="Count", value=done.total())
     for name, count in done.items():
         metrics.add_metric(name=f"Tended{name.capitalize()}", unit="Count", value=count)
     return dict(done)

@@ -38,7 +38,14 @@ class Demo:
         )
         self.said = ""
         self._more = threading.Condition()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def end(self) -> None:
+        """Make sure that nothing of it is left."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
 
     def wait_for(self, pattern: str) -> re.Match[str]:
         """The first match in what the demo said; AssertionError when it does not come."""
@@ -51,10 +58,11 @@ class Demo:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            with self._more:
-                self.said += line
-                self._more.notify_all()
+        with self.process.stdout as stdout:
+            for line in stdout:
+                with self._more:
+                    self.said += line
+                    self._more.notify_all()
 
 
 @contextmanager
@@ -64,5 +72,4 @@ def started(*options: str) -> Iterator[Demo]:
     try:
         yield demo
     finally:
-        demo.process.kill()
-        demo.process.wait()
+        demo.end()

@@ -137,10 +137,14 @@ def test_a_handler_is_under_forty_lines() -> None:
     none([f"{path.relative_to(ROOT)} has {n} lines" for path, n in long.items() if n >= 40])
 
 
-OWN = sources(SENTINEL, FUNCTIONS)
+OWN = sources(SENTINEL, FUNCTIONS, COMMAND, EMBEDDED)
+STILL_TOO_LONG = {COMMAND / "demo/story.py", COMMAND / "demo/deployment.py"}
+"""What is to be taken apart; nothing is added here."""
 
 
-@pytest.mark.parametrize("path", OWN, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", sorted(set(OWN) - STILL_TOO_LONG), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_a_module_and_its_functions_are_short_enough_to_read(path: Path) -> None:
     text = path.read_text()
     lines = len(text.splitlines())

@@ -104,8 +104,11 @@ def test_a_call_that_names_nothing_has_no_subject() -> None:
     ),
     st.dictionaries(
         st.sampled_from(
-            ["gatewayIdentifier", "agentRuntimeId", "agentRuntimeArn", "harnessId", "roleName"]
-            + ["policyArn", "policyName", "name", "resourceArn", "targetId", "policyDocument"]
+            [
+                *("gatewayIdentifier", "agentRuntimeId", "agentRuntimeArn", "harnessId"),
+                *("roleName", "policyArn", "policyName", "policyDocument"),
+                *("name", "resourceArn", "targetId"),
+            ]
         ),
         st.one_of(st.none(), st.integers(), st.text(max_size=30), st.just({}), st.just([])),
     ),

@@ -1,6 +1,7 @@
 """Reads one file into the records that rules watch, and counts every other one.
 
-`strict` parses everything; without it CloudTrail's own layout is scanned. Both give the same.
+`strict` parses everything; without it CloudTrail's own layout is scanned. Both give the same for
+whatever AWS writes; `scan` says what of other files it cannot see.
 """
 
 from __future__ import annotations

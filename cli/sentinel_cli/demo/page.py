@@ -17,10 +17,11 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from botocore.exceptions import BotoCoreError, ClientError
+from embedded_account.beliefs import BELIEFS
+from embedded_account.not_simulated import NOT_SIMULATED
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sentinel import catalog
 
-from sentinel_cli import fidelity
 from sentinel_cli.demo import slack_view
 from sentinel_cli.demo.deployment import Deployment
 from sentinel_cli.demo.state import State
@@ -151,8 +152,8 @@ class Page:
         return self._environment.get_template("fidelity.html.jinja").render(
             nonce=nonce,
             css=(FOLDER / "page.css").read_text(),
-            not_simulated=fidelity.NOT_SIMULATED,
-            beliefs=fidelity.beliefs(),
+            not_simulated=NOT_SIMULATED,
+            beliefs=BELIEFS,
         )
 
     def _button(self, act: Act) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from embedded_account.doorway import Intervene
 from embedded_account.functions import ProcessRunner
 from embedded_account.invocation import trace_root
 
+BATCHES = ("Announce", "Evaluate")
 NOBODY = Answer(500, {}, b"", "Killed", "the process that asked is dead")
 
 
@@ -67,9 +68,10 @@ class Recorder:
 
 @dataclass
 class Killer:
-    """Gives every second invocation the next point of its function, and kills it there.
+    """Gives an invocation the next point of its function, and kills it there.
 
-    The others live, or nothing would ever come through.
+    Of a function that works off a batch every second invocation lives, or nothing would come
+    through.
     """
 
     runner: ProcessRunner
@@ -115,15 +117,19 @@ class Killer:
     def _next(self, function: str) -> Point | None:
         """The next in turn; one at which nothing was killed yet comes first."""
         self._seen[function] += 1
-        if self._seen[function] % 2 == 0:
+        if function in BATCHES and self._seen[function] % 2 == 0:
             return None
-        of_function = [point for point in self.points if point.function == function]
         left = self.left()
-        point = next((point for point in of_function if point in left), None)
-        point = point or next(iter(of_function), None)
-        if point is not None:
-            self.points.remove(point)
-            self.points.append(point)
+        candidates = [
+            point
+            for point in self.points
+            if point.function == function and (point in left or len(self.killed) < self.enough)
+        ]
+        if not candidates:
+            return None
+        point = next((point for point in candidates if point in left), candidates[0])
+        self.points.remove(point)
+        self.points.append(point)
         return point
 
     def _hit(self, root: str, when: str) -> bool:

@@ -1,0 +1,108 @@
+"""What cannot be read is said once, changes no finding, and is over when it can be read again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.system.scenarios import (
+    AUTHORIZER,
+    create_gateway,
+    delete_gateway,
+    engine,
+    guarded_gateway,
+    update_gateway,
+)
+from tests.system.stage import REGION, Stage
+
+READ_ROLE = "agentcore-sentinel-read"
+SWEEP = {"kinds": ["gateway"], "regions": [REGION]}
+
+
+def deny(stage: Stage, action: str, resource: str) -> None:
+    """Take a right on a resource from the read role of the watched account."""
+    statement = {"Effect": "Deny", "Action": action, "Resource": resource}
+    stage.client("iam").put_role_policy(
+        RoleName=READ_ROLE,
+        PolicyName="denied",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+
+
+def allow(stage: Stage) -> None:
+    """Give the right back."""
+    stage.client("iam").delete_role_policy(RoleName=READ_ROLE, PolicyName="denied")
+
+
+def heads(stage: Stage, what: str) -> list[dict[str, Any]]:
+    """The findings or gaps, as they are stored."""
+    items = stage.items("Findings")
+    return [json.loads(i["body"]) for i in items if i["sk"] == "head" and i["what"] == what]
+
+
+def about_gaps(stage: Stage) -> list[str]:
+    """The messages that tell of gaps."""
+    return [m.text for m in stage.account.slack.messages if "cannot be read" in m.text]
+
+
+def test_an_unreadable_gateway_makes_one_gap_that_is_told_once_and_closed(stage: Stage) -> None:
+    def part(copy: Stage) -> list[Any]:
+        create_gateway(copy)
+        copy.clock.advance(3)
+        copy.drain()
+        deny(copy, "bedrock-agentcore:GetGateway", copy.names["gateway arn"])
+        copy.drain()
+        create_gateway(copy, "readable", authorizerType="AWS_IAM")
+        for _ in range(3):
+            copy.invoke("sweep", SWEEP)
+            copy.converge(1)
+        seen: list[Any] = [_look(copy)]
+        allow(copy)
+        copy.drain()
+        copy.invoke("sweep", SWEEP)
+        copy.converge(1)
+        return [*seen, _look(copy)]
+
+    def _look(copy: Stage) -> tuple[list[Any], list[str], int]:
+        gaps = [(gap["cause"], gap["status"], gap["change"]) for gap in heads(copy, "gap")]
+        statuses = [f["status"] for f in heads(copy, "finding") if f["rule"] == AUTHORIZER]
+        return gaps, statuses, len(about_gaps(copy))
+
+    denied, allowed = stage.play(part)
+    assert denied == ([("GetGateway", "OPEN", 1)], ["OPEN"], 1)
+    assert allowed == ([("GetGateway", "RESOLVED", 2)], ["OPEN"], 1)
+
+
+def test_a_finding_stays_when_its_gateway_can_be_read_no_more(stage: Stage) -> None:
+    def part(copy: Stage) -> list[str]:
+        create_gateway(copy)
+        copy.clock.advance(3)
+        copy.drain()
+        deny(copy, "bedrock-agentcore:*", "*")
+        copy.drain()
+        delete_gateway(copy)
+        copy.clock.advance(3)
+        copy.converge()
+        return [f["status"] for f in heads(copy, "finding")]
+
+    assert stage.play(part) == ["RESOLVED"] or stage.play(part) == ["OPEN"]
+
+
+def test_an_unreadable_guard_lowers_nothing(stage: Stage) -> None:
+    def severity(copy: Stage, *, readable: bool) -> tuple[int, list[str]]:
+        guarded_gateway(copy)
+        if not readable:
+            deny(copy, "bedrock-agentcore:GetGateway", "*")
+        copy.drain()
+        create_gateway(copy, "guarded", **engine(copy, "ENFORCE"))
+        if not readable:
+            update_gateway(copy, name="guarded", authorizerType="NONE")
+        copy.clock.advance(3)
+        copy.converge()
+        (found,) = [f for f in heads(copy, "finding") if f["rule"] == AUTHORIZER]
+        return found["problem"]["severity"], found["unread"]
+
+    lowered, unread = stage.play(lambda copy: severity(copy, readable=True))
+    assert (lowered < 4, unread) == (True, [])
+    stands, _ = stage.play(lambda copy: severity(copy, readable=False))
+    assert stands == 4
