@@ -181,7 +181,10 @@ def r13_lives_are_legal_and_writes_conditional(story: Story) -> Iterator[str]:
 
 
 def r14_every_change_is_told(story: Story) -> Iterator[str]:
-    """Each row of the outbox carries its three marks at rest, and has left the outbox."""
+    """Each row of the outbox carries its three marks at rest, has left it, and was really told."""
+    posted = {str(post.ts) for post in story.posts}
+    notes = {i["pk"]: _root(i["value"]) for i in story.findings if i["sk"] == "note#slack"}
+    mailed = 0
     for key, items in story.changes().items():
         for item in items:
             missing = [mark for mark in MARKS if mark not in item]
@@ -189,6 +192,11 @@ def r14_every_change_is_told(story: Story) -> Iterator[str]:
                 yield f"{key} {item['sk']} lacks {missing}"
             elif "outbox" in item:
                 yield f"{key} {item['sk']} is told and still in the outbox"
+            elif _was_told(item["told_slack"]) and notes.get(key) not in posted:
+                yield f"{key} {item['sk']} is marked as told in Slack and is not there"
+            mailed += _was_told(item.get("told_mail", "nobody"))
+    if mailed > len(story.mails):
+        yield f"{mailed} changes are marked as mailed, and {len(story.mails)} mails came"
 
 
 def r15_nothing_is_told_twice_without_a_crash(story: Story) -> Iterator[str]:
@@ -273,6 +281,11 @@ def _told(message: Any) -> tuple[object, object]:
     return next((b["block_id"] for b in message.blocks if b.get("block_id")), message.text), bool(
         message.thread_ts
     )
+
+
+def _was_told(mark: str) -> bool:
+    """Whether a mark says that a message of its own was sent."""
+    return not mark.startswith(("nobody", "off", "digest"))
 
 
 def _root(note: str) -> object:

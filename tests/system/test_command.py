@@ -55,14 +55,6 @@ def test_help_is_quick_and_imports_neither_boto3_nor_the_embedded_account() -> N
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines()[-1] == "[]"
-    fastest = min(_seconds("--help") for _ in range(3))
-    assert fastest < 2, "a loaded machine is forgiven; 0.3 s was measured on an idle one"
-
-
-def _seconds(*words: str) -> float:
-    started = time.perf_counter()
-    run(*words)
-    return time.perf_counter() - started
 
 
 def test_a_clean_archive_ends_with_0_and_says_how_much_was_read(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 from sentinel_cli.demo import story
-from sentinel_cli.demo.story import DELETE, OPEN, NotYetError, Stage
+from sentinel_cli.demo.acts import DELETE, OPEN, STORY, NotYetError, Stage
 from sentinel_cli.demo.timeline import WIRE
 
 from tests.conftest import ROOT
@@ -36,11 +36,13 @@ def test_the_story_reaches_slack_and_mail_and_every_hop_is_measured() -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    for act in story.STORY:
+    for act in STORY:
         assert act.title in done.stdout
     assert done.stdout.count("Slack after") == 5
     assert "RESOLVED CRITICAL: Gateway answers callers" in done.stdout
-    reached = [float(re.search(rf"^  {hop} +([\d.]+) ms", done.stdout, re.M)[1]) for hop in WIRE]
+    hops = dict(re.findall(r"^  ([\w ]+?) +([\d.]+) ms", done.stdout, re.M))
+    assert list(hops) == list(WIRE)
+    reached = [float(milliseconds) for milliseconds in hops.values()]
     assert reached == sorted(reached)
     assert re.search(r"median \d\.\d{3} s to the body in Slack's sink", done.stdout)
 

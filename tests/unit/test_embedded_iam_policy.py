@@ -380,9 +380,9 @@ def test_text_that_is_not_a_json_object_is_refused() -> None:
 
 
 def test_a_wildcard_made_to_backtrack_is_decided_at_once() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert not _statement_fits({"Action": "*a" * 40 + "b"}, _request("s3:" + "a" * 500))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def _slow_glob(pattern: str, value: str) -> bool:

@@ -426,18 +426,18 @@ def test_a_pattern_whose_or_explodes_is_refused() -> None:
 
 def test_a_wildcard_made_to_backtrack_is_decided_at_once() -> None:
     pattern = compile_pattern({"x": [{"wildcard": "a*" * 200 + "b"}]})
-    started = time.perf_counter()
+    started = time.process_time()
     assert not pattern.matches({"x": "a" * 100_000})
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_many_elements_in_many_arrays_are_decided_at_once() -> None:
     names = "abcdefgh"
     pattern = compile_pattern({name: {"v": [1], "w": [2]} for name in names} | {"z": ["never"]})
     event = {name: [{"v": 1, "w": 2} for _ in range(40)] for name in names} | {"z": "other"}
-    started = time.perf_counter()
+    started = time.process_time()
     assert not pattern.matches(event)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 TEXT = st.text(alphabet="ab*\\", max_size=8)

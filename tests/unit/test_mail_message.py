@@ -15,9 +15,9 @@ from moto import mock_aws
 from moto.sns.models import sns_backends
 from sentinel import limits
 from sentinel.aws import mail as sns_mail
+from sentinel.finding import EvidenceLine
 from sentinel.links import Portal
 from sentinel.mail_message import Mail, Sender, mail_digest, mail_message
-from sentinel.finding import EvidenceLine
 from sentinel.notice import State, digest
 
 from tests.unit.test_escape import hostile_text

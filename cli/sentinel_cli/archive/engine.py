@@ -83,11 +83,12 @@ def _rfind(text: Text, pattern: bytes, start: int, stop: int) -> int:
 def _split_at(text: Text, pattern: bytes, initials: bytes) -> Split:
     pieces: Sequence[Text] = text.split(pattern)
     wanted = tuple(bytes([initial]) for initial in initials)
-    numbers = [number for number, piece in enumerate(pieces) if piece.startswith(wanted)]
-    starts: list[int] = []
-    if numbers:
-        starts = list(accumulate((len(piece) + len(pattern) for piece in pieces), initial=0))
-    return Split(len(pieces) - 1, [(n, starts[n], len(pieces[n])) for n in numbers])
+    numbers = [number for number, piece in enumerate(pieces) if piece[:1] in wanted]
+    lengths = list(accumulate(map(len, pieces))) if numbers else []
+    return Split(
+        len(pieces) - 1,
+        [(n, lengths[n] - len(pieces[n]) + n * len(pattern), len(pieces[n])) for n in numbers],
+    )
 
 
 STANDARD = Engine(

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sentinel_cli.demo.acts import Stage
     from sentinel_cli.demo.deployment import Deployment
-    from sentinel_cli.demo.story import Stage, Told
+    from sentinel_cli.demo.story import Told
     from sentinel_cli.demo.timeline import Timeline
 
 WARM_RUNS = 20
@@ -47,14 +48,15 @@ def _show(
     port: int,
     page: bool,
 ) -> int:
-    from sentinel_cli.demo.story import Stage
+    from sentinel_cli.demo.acts import Stage
     from sentinel_cli.demo.timeline import Timeline
 
     stage = Stage(deployment)
+    failures = _failures(deployment)
     if once:
         timeline = Timeline(deployment, lambda: None)
         _say(f"AgentCore Sentinel in an embedded account (not AWS), ready in {_since(began)}\n")
-        return _finish_once(stage, timeline, _tell(stage, began))
+        return _finish_once(stage, timeline, [*_tell(stage, began), *failures])
     stop = threading.Event()
     address = _serve(deployment, stage, running, stop, port) if page else ""
     _say(f"AgentCore Sentinel in an embedded account (not AWS), ready in {_since(began)}")
@@ -65,6 +67,25 @@ def _show(
     _say("\nPress Ctrl-C to stop.")
     stop.wait()
     return 0
+
+
+def _failures(deployment: Deployment) -> list[str]:
+    """What goes wrong on the way from now on; it is printed as it happens, too."""
+    from embedded_account.world import EventFailed, FunctionRan
+
+    found: list[str] = []
+
+    def hear(entry: object) -> None:
+        if isinstance(entry, EventFailed):
+            found.append(f"{entry.target_arn} did not take an event: {entry.message}")
+        elif isinstance(entry, FunctionRan) and entry.outcome.error_type is not None:
+            found.append(f"{entry.function_arn} failed: {entry.outcome.error_message}")
+        else:
+            return
+        _say(f"failed: {found[-1]}")
+
+    deployment.account.world.subscribe(hear)
+    return found
 
 
 def _serve(
@@ -113,7 +134,8 @@ def _measure(stage: Stage, timeline: Timeline) -> int:
     """Create open gateways; print when each hop was over, and how long it took until Slack."""
     import statistics
 
-    from sentinel_cli.demo.story import OPEN, told_of, wait_for_live_read
+    from sentinel_cli.demo.acts import OPEN
+    from sentinel_cli.demo.story import told_of, wait_for_live_read
     from sentinel_cli.demo.timeline import medians
 
     traces, returned, seconds = [], [], []

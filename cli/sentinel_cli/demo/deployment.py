@@ -83,7 +83,8 @@ def deployed() -> Iterator[Deployment]:
         gc.freeze()
         gc.enable()
         account.world.run_freely()
-        _warm(deployment)
+        for warming in _warm(deployment):
+            running.callback(warming.join)
         yield deployment
 
 
@@ -271,12 +272,14 @@ def _start_trail(account: EmbeddedAccount, workload: str) -> None:
     trails.start_logging(Name=TRAIL)
 
 
-def _warm(deployment: Deployment) -> None:
+def _warm(deployment: Deployment) -> list[threading.Thread]:
     """Start a sandbox of each function that can be invoked for nothing, side by side."""
 
     def invoke(name: str) -> None:
         client = deployment.account.client("lambda", deployment.hub, REGION)
         client.invoke(FunctionName=f"{STACK}-{name}", Payload=b'{"Records": []}')
 
-    for name in WARMED:
-        threading.Thread(target=invoke, args=(name,), daemon=True).start()
+    warming = [threading.Thread(target=invoke, args=(name,), daemon=True) for name in WARMED]
+    for thread in warming:
+        thread.start()
+    return warming

@@ -23,9 +23,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sentinel import catalog
 
 from sentinel_cli.demo import slack_view
+from sentinel_cli.demo.acts import BUTTONS, Act, NotYetError, Stage
 from sentinel_cli.demo.deployment import Deployment
 from sentinel_cli.demo.state import State
-from sentinel_cli.demo.story import BUTTONS, Act, NotYetError, Stage, perform
+from sentinel_cli.demo.story import perform
 from sentinel_cli.demo.timeline import Timeline, Trace
 
 FOLDER = Path(__file__).parent

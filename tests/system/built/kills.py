@@ -139,7 +139,11 @@ class Killer:
                 return False
             if self.done:
                 return False
-            os.kill(self.runner.sandbox_of(f"Root={root}"), signal.SIGKILL)
+            try:
+                process = self.runner.sandbox_of(f"Root={root}")
+            except KeyError:  # its time was up
+                return False
+            os.kill(process, signal.SIGKILL)
             self.killed.append(point)
             return True
 

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sentinel import moment
-from sentinel.seen import Part, kept
+from sentinel.seen import NotKnown, Part, kept
 
 if TYPE_CHECKING:
     from sentinel.record import Actor, Record
@@ -213,6 +213,13 @@ class Activity(Subject):
     def actor(self) -> Actor:
         """Who called."""
         return self._call.actor
+
+    def told(self, name: str) -> Any:
+        """A member if the record tells it, else None: CloudTrail owes an activity no member."""
+        try:
+            return getattr(self, name)
+        except NotKnown:
+            return None
 
     @classmethod
     def called(cls, identity: Identity, record: Record) -> Self:

@@ -48,6 +48,12 @@ def runtime_shell_command(
         severity = Severity.INFORMATIONAL
     yield Evidence("userIdentity.arn", run.actor.arn or who, severity, key)
     yield Evidence("eventName", run.event_name, severity, key)
+    for path, value in (
+        ("runtimeSessionId", run.told("runtime_session_id")),
+        ("logGroup", run.log_group),
+    ):
+        if value:
+            yield Evidence(path, value, severity, key)
     same = [
         p
         for p in past.within(timedelta(hours=1))

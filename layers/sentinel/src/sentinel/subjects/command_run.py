@@ -27,6 +27,17 @@ class CommandRun(Activity):
     qualifier: str | None = None
     runtime_session_id: str | None = None
 
+    @property
+    def log_group(self) -> str | None:
+        """Where the agent's log holds the command, by the call's request id; None if not known.
+
+        AgentCore Developer Guide, "Execute commands in a runtime session".
+        """
+        if ":runtime/" not in self.key:
+            return None
+        endpoint = self.told("qualifier") or "DEFAULT"
+        return f"/aws/bedrock-agentcore/runtimes/{self.identity.name}-{endpoint}"
+
     @classmethod
     def identify(cls, record: Record) -> Identity:
         """The runtime or harness that was called, or "unknown" when the record names none."""
