@@ -181,7 +181,7 @@ def r13_lives_are_legal_and_writes_conditional(story: Story) -> Iterator[str]:
 
 
 def r14_every_change_is_told(story: Story) -> Iterator[str]:
-    """Each row of the outbox carries its three marks at rest, has left it, and was really told."""
+    """Each row of the outbox has its three marks at rest, has left it, and was really told."""
     posted = {str(post.ts) for post in story.posts}
     notes = {i["pk"]: _root(i["value"]) for i in story.findings if i["sk"] == "note#slack"}
     mailed = 0

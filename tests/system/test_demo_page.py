@@ -28,6 +28,7 @@ def demo() -> Iterator[Demo]:
     """One demo for all tests, after its story."""
     with started() as running:
         running.wait_for(r"^Press Ctrl-C to stop\.$")
+        assert not re.search(r"^(missing|failed): ", running.said, re.M), running.said
         yield running
 
 

@@ -67,7 +67,7 @@ def event_of(stage: Stage, do: Callable[[Stage], Any]) -> dict[str, Any]:
     seen: list[dict[str, Any]] = []
     publish = stage.account.buses.publish
 
-    def listen(account: str, region: str, bus: str, event: Any, *more: Any) -> Any:
+    def listen(account: str, region: str, bus: str, event: Any, **more: Any) -> Any:
         seen.append(event)
 
     stage.account.buses.publish = listen  # type: ignore[method-assign,assignment]

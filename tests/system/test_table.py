@@ -181,10 +181,10 @@ def archived(stage: Stage, do: Do) -> list[Any]:
     records: list[Any] = []
     publish = stage.account.buses.publish
 
-    def listen(account: str, region: str, bus: str, event: Any, *more: Any) -> Any:
+    def listen(account: str, region: str, bus: str, event: Any, **more: Any) -> Any:
         if isinstance(event, Mapping) and "detail" in event and bus == "default":
             records.append(event["detail"])
-        return publish(account, region, bus, event, *more)
+        return publish(account, region, bus, event, **more)
 
     stage.account.buses.publish = listen  # type: ignore[method-assign,assignment]
     do(stage)

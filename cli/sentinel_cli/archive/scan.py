@@ -9,6 +9,8 @@ space. In that layout, and in no other, records can be told apart by their bytes
   and has one source; a reordered record, spaces, a nested record, a second document or a member
   whose name is spelled with `\\u` escapes make the counts differ.
 * A source or an event name with an escape is taken for a watched one until it is parsed.
+* A member that is named twice counts by its last naming, which an escape could hide: a text that
+  spells any character of a name with an escape is parsed whole.
 * What is cut out is parsed. A wrong cut is no JSON object.
 
 Whatever fails one of these is parsed whole. Since only watched records are parsed, `strict` reading
@@ -17,8 +19,7 @@ sees what AWS does not write and what this cannot see:
 * damage to the JSON inside an unwatched record;
 * an element of `Records` with neither `eventVersion` nor `eventSource`, which is not counted;
 * in an unwatched record, a nested object that starts with `eventVersion`, has an `eventSource` and
-  follows another object, which is counted; two records that share one record's members; a member
-  that is named twice, the second time with an escape;
+  follows another object, which is counted; two records that share one record's members;
 * nesting over a thousand levels in an unwatched record that does not close in one run.
 """
 
@@ -43,6 +44,10 @@ _DELIVERY = _SOURCE + DELIVERED_BY.encode()
 _SOURCE_AND_NAME = re.compile(rb'([^"\\]*)","eventName":"([^"\\]*)"')
 _SECOND_NAME = b'"eventName"'
 _ESCAPE = b"\\"
+_ESCAPED_NAME = re.compile(
+    # - . 0-9 : A-Z _ a-z, the characters of member names, event names and sources
+    rb"\\u00(?:2[dDeE]|3[0-9aA]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])"
+)
 _STRIDE = 384
 _CLOSING = bytes.maketrans(b"]", b"}")
 
@@ -86,6 +91,7 @@ def _end_of_records(text: Text, engine: Engine) -> int:
         or not text.endswith(_TAIL, 0, end)
         or text.startswith(_DELIVERY, engine.find(text, _SOURCE, 0, end))
         or _is_deep(text)
+        or _spells_a_name(text, engine)
     ):
         raise NotCompactError
     return end - len(_TAIL) + 1
@@ -100,6 +106,11 @@ def _is_deep(text: Text) -> bool:
             return True
         at = sample.find(b"}}", at + 1)
     return False
+
+
+def _spells_a_name(text: Text, engine: Engine) -> bool:
+    first = engine.find(text, b"\\u00", 0, len(text))
+    return first >= 0 and _ESCAPED_NAME.search(text, first) is not None
 
 
 def _may_be_watched(text: Text, start: int, stop: int, watch: Watch, engine: Engine) -> bool:
