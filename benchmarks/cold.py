@@ -2,8 +2,9 @@
 
 The typical function has Powertools with Tracer, parser and idempotency, and boto3 with two clients,
 as `sam build` ships them: without bytecode. Every figure is the median CPU time of fresh processes
-of Lambda's Python 3.13, in interleaved rounds, so that a busy machine disturbs all alike. Absolute values are this machine's: the ratios count,
-and stand beside their goals. Needs what the tests on the built artifact need.
+of Lambda's Python 3.13, in interleaved rounds, so that a busy machine disturbs all alike. Absolute
+values are this machine's: the ratios count, and stand beside their goals. Needs what the tests on
+the built artifact need.
 """
 
 from __future__ import annotations

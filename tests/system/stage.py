@@ -275,6 +275,8 @@ def _deploy(stage: Stage, template: Path) -> None:
                 source_root=ROOT,
             )
         _audit_trail(stage, watched)
+    members = [{"account": watched} for watched in account.accounts]
+    stage.put_policy({"version": 1, "members": members})
 
 
 def _audit_trail(stage: Stage, watched: str) -> None:
