@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -59,16 +62,32 @@ def test_a_path_that_cannot_be_looked_up_is_said() -> None:
     assert len(refused("a\0b", "x" * 5000)) == 2
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read_is_said(tmp_path: Path) -> None:
-    write(tmp_path, "closed/a.json", "b.json")
-    (tmp_path / "b.json").chmod(0)
-    (tmp_path / "closed").chmod(0)
+NOBODY = 65534
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Root may read everything, so root becomes nobody; others stay who they are."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(NOBODY)
     try:
-        assert "cannot be listed" in refused(tmp_path)[0].message
-        assert "no permission" in read(Source(str(tmp_path / "b.json")), {}).errors[0].message
+        yield
     finally:
-        (tmp_path / "closed").chmod(0o700)
+        os.seteuid(before)
+
+
+def test_what_may_not_be_read_is_said() -> None:
+    with as_nobody(), tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        write(place, "closed/a.json", "b.json")
+        (place / "b.json").chmod(0)
+        (place / "closed").chmod(0)
+        try:
+            assert "cannot be listed" in refused(place)[0].message
+            assert "no permission" in read(Source(str(place / "b.json")), {}).errors[0].message
+        finally:
+            (place / "closed").chmod(0o700)
 
 
 def test_no_permission_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
