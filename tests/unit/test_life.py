@@ -214,6 +214,14 @@ def test_an_activity_that_goes_on_after_it_was_closed_is_a_new_episode() -> None
     assert book.findings["ann/10"].closed_at is None
 
 
+def test_the_count_of_an_activity_that_goes_on_is_told_by_a_change() -> None:
+    book = Book().apply(activity(1, 1), activity(2, 7))
+    grown = book.findings["ann/10"]
+    assert (grown.problem.count, grown.told, grown.change) == (7, 1, 1)
+    change = life.recounted(grown, NOW)
+    assert (change.move, change.finding.told, change.finding.change) == (Move.CHANGED, 7, 2)
+
+
 def test_a_fingerprint_depends_on_what_a_sweep_can_compute_and_nothing_else() -> None:
     name = fingerprint(RULE, OF, "")
     assert name == Book().apply(said(1, HIGH)).findings[""].fingerprint

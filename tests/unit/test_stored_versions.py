@@ -72,6 +72,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "closed_at": None,
         "episode": 1,
         "change": 1,
+        "told": 1,
         "unread": [],
         "exemption": {
             "rule": "gateway_authorizer_none",

@@ -53,7 +53,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem and its life. *episode* counts how often it was opened, *change* its changes."""
+    """A problem and its life.
+
+    *episode* counts how often it was opened, *change* its changes; *told* is the count of an
+    activity as the last change told it.
+    """
 
     fingerprint: str
     rule: str
@@ -67,6 +71,7 @@ class Finding:
     closed_at: datetime | None = None
     episode: int = 1
     change: int = 1
+    told: int = 1
     unread: tuple[str, ...] = ()
     exemption: Exemption | None = None
     version: int = 0
@@ -192,7 +197,7 @@ def _seen(
         version=stored.version + 1,
     )
     if move:
-        current = replace(current, change=stored.change + 1, changed_at=now)
+        current = replace(current, change=stored.change + 1, changed_at=now, told=problem.count)
     return move, current
 
 
@@ -215,6 +220,7 @@ def _opened(
         as_of=verdict.as_of,
         episode=stored.episode + 1 if stored else 1,
         change=stored.change + 1 if stored else 1,
+        told=problem.count,
         unread=verdict.unread,
         exemption=exemption,
         version=stored.version + 1 if stored else 1,
@@ -260,3 +266,15 @@ def uncovered(stored: Finding, now: datetime) -> Change:
         version=stored.version + 1,
     )
     return Change(Move.REOPENED, opened)
+
+
+def recounted(stored: Finding, now: datetime) -> Change:
+    """Tell how often an activity has happened by now."""
+    counted = replace(
+        stored,
+        told=stored.problem.count,
+        changed_at=now,
+        change=stored.change + 1,
+        version=stored.version + 1,
+    )
+    return Change(Move.CHANGED, counted)

@@ -1,7 +1,7 @@
 """Tending, every five minutes: whatever was left undone is done.
 
 Changes that nobody announced or told, rechecks that are overdue, findings that an exemption hid
-until it expired, activities that have been quiet, and sweeps that ran out of time.
+until it expired, activities that went on or have been quiet, and sweeps that ran out of time.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Tender:
             self._rechecks,
             self._exemptions,
             self._policy,
-            self._quiet,
+            self._activities,
+            self._doubtful_events,
             self._sweep,
         ):
             try:
@@ -139,24 +140,28 @@ class Tender:
         else:
             self._edge.store.cure(gap_id(partition, account, region, "policy", KEY))
 
-    def _quiet(self) -> None:
-        """Close what no read can close, once nothing was heard of it for a while."""
+    def _activities(self) -> None:
+        """Close activities of which nothing was heard for a while; tell counts that grew."""
         now = clock.now()
 
-        def closing(stored: Finding) -> Change | None:
-            quiet = stored.status is Status.OPEN and now - stored.as_of >= QUIET
-            return life.closed_unread(stored, now) if quiet else None
+        def moving(stored: Finding) -> Change | None:
+            if stored.status is not Status.OPEN:
+                return None
+            if now - stored.as_of >= QUIET:
+                return life.closed_unread(stored, now)
+            return life.recounted(stored, now) if stored.problem.count > stored.told else None
 
-        activities = {kind.kind for kind in catalog.activities()}
+        kinds = {kind.kind for kind in catalog.activities()}
         for found in list(self._edge.store.by_status(Status.OPEN)):
-            if isinstance(found, Gap):
-                if found.kind == "event" and now - found.changed_at >= QUIET:
-                    self._edge.store.cure(found.id)
-                continue
-            if found.subject.kind not in activities:
-                continue
-            if now - found.as_of >= QUIET and self._edge.store.move(found.fingerprint, closing):
-                self.done["closed"] += 1
+            if isinstance(found, Finding) and found.subject.kind in kinds and moving(found):
+                self.done["activities"] += bool(self._edge.store.move(found.fingerprint, moving))
+
+    def _doubtful_events(self) -> None:
+        """Close the gaps of events that were not judged, once none came for a while."""
+        for found in list(self._edge.store.by_status(Status.OPEN)):
+            quiet = clock.now() - found.changed_at >= QUIET
+            if isinstance(found, Gap) and found.kind == "event" and quiet:
+                self._edge.store.cure(found.id)
 
     def _sweep(self) -> None:
         """Go on with a sweep that ran out of time, unless somebody is at it."""
