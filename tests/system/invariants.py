@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from embedded_account.world import CallMade, DeliveryBroke, FunctionRan
+from embedded_account.world import CallMade, DeliveryBroke, FunctionRan, SinkMessage
 from sentinel.finding import Severity
 from sentinel.moment import parse
 
@@ -182,8 +182,7 @@ def r13_lives_are_legal_and_writes_conditional(story: Story) -> Iterator[str]:
 
 def r14_every_change_is_told(story: Story) -> Iterator[str]:
     """Each row of the outbox has its three marks at rest, has left it, and was really told."""
-    posted = {str(post.ts) for post in story.posts}
-    notes = {i["pk"]: _root(i["value"]) for i in story.findings if i["sk"] == "note#slack"}
+    shown = {_block_id(e.message) for e in story.history if _is_post(e)}
     mailed = 0
     for key, items in story.changes().items():
         for item in items:
@@ -192,8 +191,8 @@ def r14_every_change_is_told(story: Story) -> Iterator[str]:
                 yield f"{key} {item['sk']} lacks {missing}"
             elif "outbox" in item:
                 yield f"{key} {item['sk']} is told and still in the outbox"
-            elif _was_told(item["told_slack"]) and notes.get(key) not in posted:
-                yield f"{key} {item['sk']} is marked as told in Slack and is not there"
+            elif _was_told(item["told_slack"]) and f"notice:{item['id']}" not in shown:
+                yield f"{key} {item['sk']} is marked as told in Slack and never was"
             mailed += _was_told(item.get("told_mail", "nobody"))
     if mailed > len(story.mails):
         yield f"{mailed} changes are marked as mailed, and {len(story.mails)} mails came"
@@ -276,11 +275,21 @@ def _moved(item: Mapping[str, Any]) -> model.Moved:
     )
 
 
-def _told(message: Any) -> tuple[object, object]:
-    """What tells one post from another: the notice's id, and whether it is a reply."""
-    return next((b["block_id"] for b in message.blocks if b.get("block_id")), message.text), bool(
-        message.thread_ts
-    )
+def _told(message: Any) -> tuple[str, str]:
+    """What may be posted once: a finding's message, whatever it says by now, and each reply."""
+    block_id = _block_id(message)
+    finding, _, _ = block_id.partition(".")
+    whole = message.thread_ts or finding == "notice:digest"
+    return message.thread_ts or "", block_id if whole else finding
+
+
+def _is_post(entry: object) -> bool:
+    """Whether an entry of the history is a message that was posted or edited."""
+    return isinstance(entry, SinkMessage) and entry.sink == "slack"
+
+
+def _block_id(message: Any) -> str:
+    return next((b["block_id"] for b in message.blocks if b.get("block_id")), message.text)
 
 
 def _was_told(mark: str) -> bool:

@@ -6,6 +6,7 @@ a forked copy that nobody else sees.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -234,7 +235,19 @@ def opened(template: Path = ROOT / "template.yaml") -> Iterator[Stage]:
             _deploy(stage, template)
             stage.drain()
             _warm_up(stage)
-            yield stage
+            with _frozen():
+                yield stage
+
+
+@contextmanager
+def _frozen() -> Iterator[None]:
+    """Keep the collector away from what is there now: a fork would copy whatever it looks at."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _deploy(stage: Stage, template: Path) -> None:

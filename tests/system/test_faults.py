@@ -13,6 +13,8 @@ import pytest
 from embedded_account.queues import enqueue
 from embedded_account.world import FunctionRan
 
+from sentinel.moment import parse
+
 from tests.system import invariants
 from tests.system.faults import Fault, faults_at
 from tests.system.harness import Case, Schedule, cases, play_all, recorded, schedules
@@ -36,6 +38,7 @@ AT_MOST = 6
 """Cases of one test: which ones rotates with the seed; `python -m benchmarks faults` plays all."""
 
 SEED = random.randrange(10_000)
+FOREIGN_IMAGE = "999988887777.dkr.ecr.eu-central-1.amazonaws.com/agent:1"
 POISON = (
     "not json",
     "[" * 100_000,
@@ -160,6 +163,18 @@ def test_r3_every_order_of_four_events_comes_to_the_same_end(stage: Stage) -> No
     assert violations(stage, chosen, 8) == []
 
 
+def test_r3_what_came_and_went_in_one_second_is_over_at_the_first_recheck(stage: Stage) -> None:
+    def part(copy: Stage) -> list[tuple[str, bool]]:
+        create_gateway(copy)
+        delete_gateway(copy)
+        gone = copy.clock.now()
+        copy.drain()
+        changes = [i for i in copy.items("Findings") if i["sk"].startswith("change#")]
+        return [(i["move"], parse(i["at"]) - gone < timedelta(seconds=20)) for i in changes]
+
+    assert sorted(stage.play(part)) == [("opened", True), ("resolved", True)]
+
+
 def test_r4_compliant_events_move_the_watermark(stage: Stage) -> None:
     def part(copy: Stage) -> list[str]:
         opened = event_of(copy, create_gateway)
@@ -261,7 +276,7 @@ def test_r9_dead_letters_come_back_and_are_judged_once(stage: Stage) -> None:
         copy.drain()
         with copy.inside("evaluate"):
             store.Store.record = record  # type: ignore[method-assign]
-        dead = invariants._lengths(copy)["dead"]
+        dead = _length(copy, "ChangesDeadLetters")
         found = []
         for _ in range(2):
             _redrive(copy, "ChangesDeadLetters", "ChangesQueue")
@@ -276,6 +291,13 @@ def test_r9_dead_letters_come_back_and_are_judged_once(stage: Stage) -> None:
 
 def _raise(*_: Any) -> Any:
     raise RuntimeError("the table is gone")
+
+
+def _length(stage: Stage, name: str) -> int:
+    sqs = stage.client("sqs", account=stage.hub)
+    url = next(url for url in sqs.list_queues()["QueueUrls"] if name in url)
+    wanted = "ApproximateNumberOfMessages"
+    return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[wanted])["Attributes"][wanted])
 
 
 def _redrive(stage: Stage, source: str, target: str) -> None:
@@ -437,9 +459,10 @@ def test_r19_no_content_prevents_or_alters_a_notice(stage: Stage, text: str) -> 
 
     posts, mails = stage.play(part)
     assert (len(posts), len(mails)) == (1, 1)
-    shown = json.dumps(posts[0].blocks) + posts[0].text + mails[0].subject + mails[0].body
-    for harm in ("<!channel>", "<https://evil", "\x1b", "\u202e", "\r"):
-        assert harm not in shown
+    posted, mailed = json.dumps(posts[0].blocks) + posts[0].text, mails[0].subject + mails[0].body
+    assert not any(harm in posted for harm in ("<!channel>", "<https://evil"))
+    for harm in ("\x1b", "\u202e", "\r"):
+        assert harm not in posted + mailed
     assert "\n" not in mails[0].subject
 
 
@@ -453,7 +476,7 @@ def test_r20_no_secret_reaches_a_table_a_person_or_a_log(stage: Stage) -> None:
                 s,
                 environmentVariables={"TOKEN": canary},
                 agentRuntimeArtifact={
-                    "containerConfiguration": {"containerUri": "docker.io/someone/agent:1"}
+                    "containerConfiguration": {"containerUri": FOREIGN_IMAGE}
                 },
             ),
         )
@@ -489,7 +512,7 @@ def test_r37_a_list_or_read_that_fails_is_said(stage: Stage, operation: str) -> 
         deny(copy, f"bedrock-agentcore:{operation}")
         answer = copy.invoke("sweep", {"kinds": ["gateway"], "regions": [REGION]}).payload
         copy.converge(1)
-        return answer, [h for h in heads(copy) if "cause" in h and h["status"] == "OPEN"]
+        return answer, [h for h in heads(copy) if "problem" not in h and h["status"] == "OPEN"]
 
     summary, gaps = stage.play(part)
     assert [gap["cause"] for gap in gaps] == [operation]

@@ -188,4 +188,4 @@ def _fails(stage: Stage) -> bool:
     found = heads(stage)
     rules = {h["rule"] for h in found if "rule" in h}
     missing = not {"gateway_authorizer_none", "runtime_shell_command"} <= rules
-    return failed or missing or any("cause" in h for h in found) or not stage.account.slack.messages
+    return failed or missing or any("problem" not in h for h in found) or not stage.account.slack.messages

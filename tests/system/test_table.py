@@ -116,7 +116,7 @@ ROWS = (
     ),
     Row(
         "agent_artifact_foreign",
-        lambda s: calls.create_runtime(s, **image("docker.io/someone/agent:1")),
+        lambda s: calls.create_runtime(s, **image("999988887777.dkr.ecr.eu-central-1.amazonaws.com/agent:1")),
         calls.create_runtime,
         update_runtime,
     ),
@@ -158,6 +158,12 @@ def told(stage: Stage, rule: str) -> dict[str, str]:
     return {b["fingerprint"]: b["status"] for b in bodies if b.get("rule") == rule}
 
 
+def sweep(stage: Stage, rule: str) -> None:
+    """Sweep what the rule is about, everywhere."""
+    kinds = [subject.kind for subject in catalog.rules()[rule].subjects]
+    stage.invoke("sweep", {"kinds": kinds})
+
+
 def by_event(stage: Stage, rule: str) -> dict[str, str]:
     """What the events tell."""
     stage.clock.advance(3)
@@ -171,7 +177,7 @@ def by_sweep(stage: Stage, rule: str) -> dict[str, str]:
         if delivery.kind == "cloudtrail":
             delivery.claim()
     stage.clock.advance(3)
-    stage.invoke("sweep")
+    sweep(stage, rule)
     stage.converge(1)
     return told(stage, rule)
 
@@ -215,7 +221,6 @@ def test_a_problem_is_one_finding_whichever_way_it_is_seen(
         records = archived(copy, row.before)
         copy.clock.advance(3)
         copy.converge(1)
-        copy.invoke("sweep")
         row.violate(copy)
         copy.clock.advance(3)
         ways = {
@@ -241,7 +246,7 @@ def test_a_rule_is_silent_on_the_twin(stage: Stage, row: Row) -> None:
         row.twin(copy)
         copy.clock.advance(3)
         copy.converge(1)
-        copy.invoke("sweep")
+        sweep(copy, row.rule)
         copy.converge(1)
         return told(copy, row.rule)
 

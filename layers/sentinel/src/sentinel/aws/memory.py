@@ -89,19 +89,20 @@ class Memory:
     def schedule(self, recheck: Recheck) -> bool:
         """Ask for a recheck; True when a message must be sent for it.
 
-        One that waits is moved to the later event. A message is not sent again while one is on its
-        way; one whose sender died before `sent` is.
+        One that waits is moved to the later event; of one second, to the event that ended the
+        resource. A message is not sent again while one is on its way; one whose sender died before
+        `sent` is.
         """
         if self._put(_recheck_item(recheck), "attribute_not_exists(pk)", {}):
             return True
         waiting = self.recheck(recheck.identity)
         if waiting is None:
             return self.schedule(recheck)
-        if recheck.after > waiting.after:
+        if (recheck.after, recheck.ended) > (waiting.after, waiting.ended):
             self._update(
                 _subject_key(recheck.identity, "recheck"),
                 "SET #after = :after, ended = :ended",
-                "attribute_exists(pk) AND #after < :after",
+                "attribute_exists(pk) AND #after <= :after",
                 {"#after": "after"},
                 {
                     ":after": {"S": moment.text(recheck.after)},
