@@ -1,7 +1,7 @@
-"""Crash points x schedules x faults: everything that can go wrong, in every order, and what came of it.
+"""Crash points x schedules x faults: all that can go wrong, in every order, and what came of it.
 
-Each scenario is recorded under each schedule; each call that its functions made is a point at which each
-fault can happen. The seed chooses which of these cases are played, and plays the same ones again.
+Each scenario is recorded under each schedule; each call that its functions made is a point at which
+each fault can happen. The seed chooses which of these cases are played, and plays them again.
 """
 
 from __future__ import annotations

@@ -39,11 +39,12 @@ class Point:
 class Fault:
     """What goes wrong at a call.
 
-    ``die before`` and ``die after`` its effect; ``throttled``, ``denied`` and ``broken`` answer with an
-    error, that call and each like it until the invocation ends; ``conflict`` says that a condition
-    failed; ``lost`` lets it happen and loses the answer; ``slow`` takes longer than the function may
-    run; ``stale`` reads what was there before the last change; ``meanwhile`` lets `tend` and everything
-    else that waits happen just before it, but for the events, whose order the schedule decides.
+    ``die before`` and ``die after`` its effect; ``throttled``, ``denied`` and ``broken`` answer
+    with an error, that call and each like it until the invocation ends; ``conflict`` says that a
+    condition failed; ``lost`` lets it happen and loses the answer; ``slow`` takes longer than the
+    function may run; ``stale`` reads what was there before the last change; ``meanwhile`` lets
+    `tend` and everything else that waits happen just before it, but for the events, whose order the
+    schedule decides.
     """
 
     kind: str
@@ -185,7 +186,7 @@ class Watch:
         return reads and fault.number <= len(self.points) - 1 <= fault.number + 4
 
     def _answer_of_old(self, call: Call) -> None:
-        """What was there before the last change, as far as it was read; else it was not there yet."""
+        """What was there before the last change, if it was read; else it was not there yet."""
         self.fired = "stale"
         seen = self._former.get(_asked(call), [])
         if len(seen) > 1:

@@ -1,7 +1,7 @@
 """Plays scenarios in every order and with every fault, and checks what came of it.
 
 A case is a scenario, a schedule and a fault. First things go wrong; then nothing does, everything
-happens that waits, and the invariants must hold. Cases are numbered, so that each can be played again.
+happens that waits, and the invariants must hold. A case can be played again.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ Plant = Callable[[Stage], None]
 class Schedule:
     """How the events of a scenario arrive: in groups, each group in one batch.
 
-    *live*: each arrives, and all that follows from it happens, before the next call is made. *twice*:
-    every event is delivered again. *pause* 0 puts all events into one second.
+    *live*: each arrives, and all that follows from it happens, before the next call is made.
+    *twice*: every event is delivered again. *pause* 0 puts all events into one second.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a run: the calls that the functions made, whether the fault fired, violations."""
+    """What came of a run: the functions' calls, whether the fault fired, violations."""
 
     points: tuple[Point, ...]
     fired: bool
@@ -99,7 +99,7 @@ def play_all(stage: Stage, cases: Iterable[Case], jobs: int = 2) -> Iterator[Res
 
 
 def recorded(stage: Stage, scenario: Scenario, schedule: Schedule) -> Result:
-    """Play without a fault: the calls that were made are the points at which things can go wrong."""
+    """Play without a fault: the calls that were made are where things can go wrong."""
     return play(stage, Case(scenario, schedule))
 
 

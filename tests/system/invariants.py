@@ -164,7 +164,7 @@ def r4_watermarks_never_go_back(story: Story) -> Iterator[str]:
 
 
 def r13_lives_are_legal_and_writes_conditional(story: Story) -> Iterator[str]:
-    """Changes have no gap, each move is legal, the head is as the last change, no write is blind."""
+    """Changes have no gap, moves are legal, the head is as the last change, no write is blind."""
     heads = {str(item["pk"]): item for item, _ in story.heads()}
     for key, items in story.changes().items():
         moved = [_moved(item) for item in items]
@@ -289,7 +289,7 @@ def _is_post(entry: object) -> bool:
 
 
 def _block_id(message: Any) -> str:
-    return next((b["block_id"] for b in message.blocks if b.get("block_id")), message.text)
+    return str(next((b["block_id"] for b in message.blocks if b.get("block_id")), message.text))
 
 
 def _was_told(mark: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sentinel.finding import Severity
@@ -98,6 +99,11 @@ def delete_gateway(stage: Stage) -> None:
 def engine(stage: Stage, mode: str) -> dict[str, Any]:
     """A gateway's policy engine in a mode."""
     return {"policyEngineConfiguration": {"arn": stage.names["engine"], "mode": mode}}
+
+
+def update_engine(stage: Stage, mode: str) -> None:
+    """Set the mode of the gateway's policy engine."""
+    update_gateway(stage, **engine(stage, mode))
 
 
 def guarded_gateway(stage: Stage) -> None:
@@ -194,7 +200,7 @@ ENGINE_FLAPS = Scenario(
     "a policy engine stops enforcing, enforces, stops again and enforces",
     tuple(
         Step(
-            lambda stage, mode=mode: update_gateway(stage, **engine(stage, mode)),
+            partial(update_engine, mode=mode),
             {ENFORCEMENT: CLOSED if mode == "ENFORCE" else OPEN},
         )
         for mode in ("LOG_ONLY", "ENFORCE", "LOG_ONLY", "ENFORCE")

@@ -1,7 +1,7 @@
 """The deployed system in one process: hub, members and trails, ready to be forked for each run.
 
-Deploying takes seconds, a run takes a fraction of one: so it is deployed once, and each run plays in
-a forked copy that nobody else sees.
+Deploying takes seconds, a run takes a fraction of one: so it is deployed once, and each run plays
+in a forked copy that nobody else sees.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import os
 import pickle
 import traceback
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -59,12 +60,15 @@ class TimedRunner(InProcessRunner):
         warm = self._warm.get(spec.arn)
         if warm is None or warm.spec != spec:
             warm = self._warm[spec.arn] = self._sandbox(spec)
-        outcome = super().invoke(spec, event)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on Lambda a warning is a line in the log
+            outcome = super().invoke(spec, event)
         if spec.arn not in self._warm:
             with warm.interior.entered():
                 app: Any = importlib.import_module("app")
                 session = app.edge.session
-                app.edge = type(app.edge)()
+                edge_type: Any = type(app.edge)
+                app.edge = edge_type()
                 app.edge.__dict__["session"] = session
                 warm.handler = app.lambda_handler
             self._warm[spec.arn] = warm
@@ -82,7 +86,7 @@ class TimedRunner(InProcessRunner):
     def _sandbox(self, spec: FunctionSpec) -> _Warm:
         environment = lambda_environment(spec, self._keys_of(spec), None)
         interior = Interior(import_paths(spec), environment)
-        with interior.entered():
+        with self._output.of(spec), interior.entered():
             clock: Any = importlib.import_module("sentinel.aws.clock")
             clock.now, clock.sleep = self.virtual.now, self.virtual.advance
             handler = bootstrap.load_handler(spec.handler)
@@ -235,19 +239,9 @@ def opened(template: Path = ROOT / "template.yaml") -> Iterator[Stage]:
             _deploy(stage, template)
             stage.drain()
             _warm_up(stage)
-            with _frozen():
-                yield stage
-
-
-@contextmanager
-def _frozen() -> Iterator[None]:
-    """Keep the collector away from what is there now: a fork would copy whatever it looks at."""
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
+            gc.collect()
+            gc.freeze()  # a fork would copy whatever the collector looks at
+            yield stage
 
 
 def _deploy(stage: Stage, template: Path) -> None:
@@ -334,4 +328,3 @@ def _warm_up(stage: Stage) -> None:
     stage.account.slack.messages.clear()
     stage.account.mailbox.messages.clear()
     stage.account.world.history.clear()
-    stage.account.authorizer.uses.clear()

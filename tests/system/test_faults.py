@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from embedded_account.queues import enqueue
 from embedded_account.world import FunctionRan
-
 from sentinel.moment import parse
 
 from tests.system import invariants
@@ -297,7 +296,9 @@ def _length(stage: Stage, name: str) -> int:
     sqs = stage.client("sqs", account=stage.hub)
     url = next(url for url in sqs.list_queues()["QueueUrls"] if name in url)
     wanted = "ApproximateNumberOfMessages"
-    return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[wanted])["Attributes"][wanted])
+    return int(
+        sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[wanted])["Attributes"][wanted]
+    )
 
 
 def _redrive(stage: Stage, source: str, target: str) -> None:
@@ -475,9 +476,7 @@ def test_r20_no_secret_reaches_a_table_a_person_or_a_log(stage: Stage) -> None:
             lambda s: create_runtime(
                 s,
                 environmentVariables={"TOKEN": canary},
-                agentRuntimeArtifact={
-                    "containerConfiguration": {"containerUri": FOREIGN_IMAGE}
-                },
+                agentRuntimeArtifact={"containerConfiguration": {"containerUri": FOREIGN_IMAGE}},
             ),
         )
         event["detail"]["requestParameters"]["environmentVariables"] = {"TOKEN": canary}

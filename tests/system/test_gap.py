@@ -96,6 +96,7 @@ def test_an_unreadable_guard_lowers_nothing(stage: Stage) -> None:
         copy.drain()
         create_gateway(copy, "guarded", **engine(copy, "ENFORCE"))
         if not readable:
+            copy.clock.advance(3)
             update_gateway(copy, name="guarded", authorizerType="NONE")
         copy.clock.advance(3)
         copy.converge()

@@ -120,6 +120,7 @@ def do_everything(stage: Stage) -> None:
     """Every scenario, every kind of subject, a sweep, and what `tend` is for."""
     calls.second_trail(stage)
     calls.analyst(stage)
+    _grants(stage)
     calls.guarded_gateway(stage)
     stage.converge(1)
     calls.update_gateway(stage, **calls.engine(stage, "LOG_ONLY"))
@@ -133,6 +134,41 @@ def do_everything(stage: Stage) -> None:
     stage.converge()
     stage.invoke("sweep")
     stage.converge()
+    _left_undone(stage)
+
+
+def _grants(stage: Stage) -> None:
+    """Every way in which IAM grants something."""
+    iam = stage.client("iam")
+    document = json.dumps(calls.EVERY_MODEL)
+    arn = iam.create_policy(PolicyName="models", PolicyDocument=document)["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="analyst", PolicyArn=arn)
+    iam.create_user(UserName="ann")
+    iam.put_user_policy(UserName="ann", PolicyName="models", PolicyDocument=document)
+    iam.create_group(GroupName="analysts")
+    iam.put_group_policy(GroupName="analysts", PolicyName="models", PolicyDocument=document)
+
+
+def _left_undone(stage: Stage) -> None:
+    """A change that no stream tells, a recheck that got lost, and a sweep that ran out of time."""
+    lambdas, sqs = (stage.client(service, account=stage.hub) for service in ("lambda", "sqs"))
+    for mapping in lambdas.list_event_source_mappings()["EventSourceMappings"]:
+        if ":dynamodb:" in mapping["EventSourceArn"] or "Rechecks" in mapping["EventSourceArn"]:
+            lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    calls.create_gateway(stage, "untold")
+    stage.clock.advance(3)
+    stage.drain()
+    for url in sqs.list_queues()["QueueUrls"]:
+        if "Rechecks" in url:
+            sqs.purge_queue(QueueUrl=url)
+    current = {"sweep": "none", "unfinished": ["one"]}
+    stage.client("dynamodb", account=stage.hub).put_item(
+        TableName=stage.outputs["MemoryTableName"],
+        Item={"pk": {"S": "sweep"}, "sk": {"S": "current"}, "body": {"S": json.dumps(current)}},
+    )
+    stage.clock.advance(600)
+    stage.invoke("tend")
+    stage.drain()
 
 
 def _role_name(stage: Stage, statement: Granted) -> tuple[str, str]:
@@ -188,4 +224,9 @@ def _fails(stage: Stage) -> bool:
     found = heads(stage)
     rules = {h["rule"] for h in found if "rule" in h}
     missing = not {"gateway_authorizer_none", "runtime_shell_command"} <= rules
-    return failed or missing or any("problem" not in h for h in found) or not stage.account.slack.messages
+    return (
+        failed
+        or missing
+        or any("problem" not in h for h in found)
+        or not stage.account.slack.messages
+    )

@@ -1,4 +1,4 @@
-"""Bugs that are planted in the product: the harness is worth what it finds, so it must find them."""
+"""Bugs that are planted in the product: the harness must find each of them."""
 
 from __future__ import annotations
 

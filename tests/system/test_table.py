@@ -1,4 +1,4 @@
-"""The table rule x way: however a problem is seen, it is one finding, and it ends when it is repaired."""
+"""The table rule x way: however a problem is seen, it is one finding, and a repair ends it."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ ROWS = (
     ),
     Row(
         "jwt_authorizer_unpinned",
-        lambda s: calls.create_runtime(s, **jwt()),
+        lambda s: calls.create_runtime(s, **jwt(allowedScopes=["openid"])),
         lambda s: calls.create_runtime(s, **jwt(allowedAudience=["api://orders"])),
         lambda s: update_runtime(s, **jwt(allowedAudience=["api://orders"])),
     ),
@@ -113,10 +113,13 @@ ROWS = (
         lambda s: update_runtime(s, **jwt(allowedAudience=["api://returns"])),
         lambda s: update_runtime(s, **jwt(allowedAudience=["api://orders"])),
         before=lambda s: calls.create_runtime(s, **jwt(allowedAudience=["api://orders"])),
+        blank={"replay": NEEDS_LIVE},
     ),
     Row(
         "agent_artifact_foreign",
-        lambda s: calls.create_runtime(s, **image("999988887777.dkr.ecr.eu-central-1.amazonaws.com/agent:1")),
+        lambda s: calls.create_runtime(
+            s, **image("999988887777.dkr.ecr.eu-central-1.amazonaws.com/agent:1")
+        ),
         calls.create_runtime,
         update_runtime,
     ),
@@ -147,7 +150,6 @@ ROWS = (
         calls.start_logging,
         calls.start_logging,
         before=calls.second_trail,
-        blank={"replay": NEEDS_LIVE},
     ),
 )
 
@@ -183,7 +185,7 @@ def by_sweep(stage: Stage, rule: str) -> dict[str, str]:
 
 
 def archived(stage: Stage, do: Do) -> list[Any]:
-    """Do something, and give the records that CloudTrail archives of it; the events are still due."""
+    """Do something, and give the records that CloudTrail archives; the events are still due."""
     records: list[Any] = []
     publish = stage.account.buses.publish
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,8 @@ from sentinel.subjects import (
 )
 
 from tests.unit.worlds import ACCOUNT, REGION, detail, event, recorded, seen_in
+
+EVENTS = Path(__file__).parent.parent.parent / "events"
 
 GATEWAY = f"arn:aws:bedrock-agentcore:{REGION}:{ACCOUNT}:gateway/orders-a1b2c3d4e5"
 IAM: dict[str, Any] = {"eventSource": "iam.amazonaws.com", "awsRegion": "us-east-1"}
@@ -304,3 +308,21 @@ def test_a_cause_carries_who_called_what_and_when() -> None:
         "request-1",
     )
     assert cause.actor.name == "ci-deployer"
+
+
+def test_what_aws_answered_names_the_resource_before_what_the_caller_sent() -> None:
+    decoy = "arn:aws:bedrock-agentcore:eu-west-1:999988887777:gateway/decoy-a1b2c3d4e5"
+    event = json.loads((EVENTS / "gateway_authorizer_none" / "violation.json").read_text())
+    event["detail"]["requestParameters"]["gatewayArn"] = decoy
+    (seen,) = cloudtrail.sightings(cloudtrail.opened(event))
+    assert seen.identity.key == event["detail"]["responseElements"]["gatewayArn"]
+
+
+def test_a_resource_in_another_account_than_the_call_is_inconsistent() -> None:
+    decoy = "arn:aws:bedrock-agentcore:eu-west-1:999988887777:gateway/decoy-a1b2c3d4e5"
+    event = json.loads((EVENTS / "gateway_authorizer_none" / "violation.json").read_text())
+    event["detail"].update(responseElements=None, resources=[])
+    event["detail"]["requestParameters"]["gatewayArn"] = decoy
+    with pytest.raises(Unreadable) as refused:
+        cloudtrail.sightings(cloudtrail.opened(event))
+    assert refused.value.skip is Skip.INCONSISTENT

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sentinel import Before, Each, Earlier, Evidence, Findings, Guard, Lookup, NotKnown, Severity
-from sentinel.finding import Outcome, Verdict
+from sentinel.finding import Outcome, Verdict, kept
 from sentinel.judge import CannotRead
 from sentinel.rule import Rule, rule
 from sentinel.subjects import CommandRun, Gateway, GatewayTarget
@@ -353,3 +354,13 @@ def test_a_read_subject_is_not_read_again() -> None:
 def test_a_refused_read_is_something_that_is_not_known() -> None:
     assert issubclass(CannotRead, NotKnown)
     assert isinstance(engine_missing, Rule)
+
+
+def test_the_evidence_of_a_huge_policy_stays_small_enough_to_be_stored() -> None:
+    found = [
+        Evidence(f"Statement[{n}]", {"actions": ["bedrock:Invoke*"] * 500, "resource": "x" * 5000})
+        for n in range(1000)
+    ]
+    lines = kept(found)
+    assert len(json.dumps([[line.path, line.value] for line in lines])) < 40_000
+    assert lines[-1].value == "980 more pieces of evidence"

@@ -85,7 +85,7 @@ class Book:
     [
         ([said(1, HIGH)], ["opened"], Status.OPEN),
         ([said(1, HIGH), said(2, HIGH)], ["opened"], Status.OPEN),
-        ([said(1, HIGH), said(2, CRITICAL)], ["opened", "changed"], Status.OPEN),
+        ([said(1, HIGH), said(2, CRITICAL)], ["opened", "raised"], Status.OPEN),
         ([said(1, HIGH), said(2, MEDIUM)], ["opened"], Status.OPEN),
         ([said(1, HIGH), look(2, MEDIUM)], ["opened", "changed"], Status.OPEN),
         ([said(1, HIGH), said(2)], ["opened"], Status.OPEN),
@@ -299,7 +299,7 @@ def test_each_change_is_a_legal_move_with_a_name_of_its_own(
 
 
 LEGAL = {
-    Status.OPEN: (Move.CHANGED, Move.RESOLVED, Move.SUPPRESSED),
+    Status.OPEN: (Move.CHANGED, Move.RAISED, Move.RESOLVED, Move.SUPPRESSED),
     Status.SUPPRESSED: (Move.REOPENED, Move.RESOLVED),
     Status.RESOLVED: (Move.REOPENED, Move.SUPPRESSED),
 }

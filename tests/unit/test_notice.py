@@ -174,8 +174,10 @@ def test_only_a_suppressed_finding_is_not_told_on_its_own() -> None:
     assert [state for state in State if not TELLING[state].first] == [State.SUPPRESSED]
 
 
-def test_only_a_finding_that_opened_again_asks_a_person_to_look_twice() -> None:
-    assert [state for state in State if TELLING[state].reply] == [State.REOPENED]
+def test_what_got_worse_or_opened_again_asks_a_person_to_look_twice() -> None:
+    twice = [state for state in State if TELLING[state].reply]
+    assert twice == [State.RAISED, State.REOPENED]
+    assert TELLING[State.RAISED].alone, "mail and webhook cannot edit"
 
 
 def test_the_caller_is_told_with_session_address_and_tool() -> None:

@@ -172,7 +172,8 @@ def test_members_name_what_is_watched() -> None:
         }
     )
     assert policy.admits(ACCOUNT, "eu-central-1")
-    assert not policy.admits(ACCOUNT, "us-east-1")
+    assert not policy.admits(ACCOUNT, "eu-west-1")
+    assert policy.admits(ACCOUNT, "us-east-1"), "where IAM is told"
     assert policy.admits("111122223333", "us-east-1")
     assert not policy.admits("999988887777", "us-east-1")
     assert (policy.alias(ACCOUNT), policy.alias("999988887777")) == ("orders", "")

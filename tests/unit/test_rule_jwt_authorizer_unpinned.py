@@ -64,7 +64,7 @@ def severity(subject: Any, **settings: Any) -> Severity | None:
         {"allowedWorkloadConfiguration": {"hostingEnvironments": [{"arn": "gateway"}]}},
         {"allowedWorkloadConfiguration": {"workloadIdentities": ["w"]}},
         {"allowedScopes": ["orders/read"]},
-        {"allowedScopes": ["https://api.example/read", "openid"]},
+        {"allowedScopes": ["https://api.example/read", "orders/write"]},
     ],
 )
 def test_a_pinned_token_is_silent(members: dict[str, Any]) -> None:
@@ -78,6 +78,7 @@ def test_a_pinned_token_is_silent(members: dict[str, Any]) -> None:
         ({"allowedAudience": [], "allowedClients": []}, Severity.HIGH),
         ({"allowedWorkloadConfiguration": {}}, Severity.HIGH),
         ({"allowedScopes": ["openid", "email", "profile"]}, Severity.HIGH),
+        ({"allowedScopes": ["https://api.example/read", "openid"]}, Severity.HIGH),
         ({"allowedScopes": ["aws.cognito.signin.user.admin"]}, Severity.HIGH),
         ({"allowedScopes": ["read"]}, Severity.MEDIUM),
         ({"allowedScopes": ["orders/read", "read"]}, Severity.MEDIUM),

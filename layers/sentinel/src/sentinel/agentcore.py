@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from sentinel.arn import Arn, is_arn
-from sentinel.record import Record
+from sentinel.record import Record, Skip, Unreadable
 from sentinel.subject import Identity
 
 SOURCES = ("bedrock-agentcore.amazonaws.com", "bedrock-agentcore-control.amazonaws.com")
@@ -23,20 +24,17 @@ def identity_of(
 ) -> Identity | None:
     """Which resource of type *segment* (``gateway``, ``runtime``) a record is about.
 
-    *members* are where the request or the response may hold its ARN or id. A call that *created*
-    something and does not say what is still judged: its key then names the event. Else None.
+    *members* are where the response or the request may hold its ARN or id. What AWS answered is
+    believed before what the caller sent, since CloudTrail records whatever members a caller adds.
+    A call that *created* something and does not say what is still judged: its key then names the
+    event. Else None. Raises `Unreadable` when the ARN found lies in another account or Region.
     """
-    told = [
-        value
-        for side in (record.request, record.response)
-        for value in (side.get(member) for member in members)
-        if isinstance(value, str)
-    ]
-    for name in (*told, *record.resource_arns()):
+    answered, asked = (_texts(side, members) for side in (record.response, record.request))
+    for name in (*answered, *record.resource_arns(), *asked):
         found = from_arn(kind, segment, name)
         if found:
-            return found
-    for name in told:
+            return _of_this_record(found, record)
+    for name in (*answered, *asked):
         if re.fullmatch(r"[A-Za-z0-9_-]{1,128}", name):
             return from_id(record.partition, record.account, record.region, kind, segment, name)
     if not created:
@@ -44,6 +42,20 @@ def identity_of(
     place = f"{record.partition}/{record.account}/{record.region}"
     key = f"{place}/{kind}/event/{record.event_id}"
     return Identity(record.partition, record.account, record.region, kind, key, "not named")
+
+
+def _texts(side: Mapping[str, Any], members: Iterable[str]) -> list[str]:
+    values = (side.get(member) for member in members)
+    return [value for value in values if isinstance(value, str)]
+
+
+def _of_this_record(found: Identity, record: Record) -> Identity:
+    named = (found.partition, found.account, found.region)
+    if named != (record.partition, record.account, record.region):
+        raise Unreadable(
+            Skip.INCONSISTENT, f"{found.key} does not lie in {record.account} {record.region}"
+        )
+    return found
 
 
 def from_id(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -83,6 +83,39 @@ class EvidenceLine:
     path: str
     value: Any
     before: Any = None
+
+
+MOST_LINES = 20
+MOST_VALUES = 10
+LONGEST_TEXT = 1000
+
+
+def kept(found: Sequence[Evidence]) -> tuple[EvidenceLine, ...]:
+    """The evidence of a problem in a size that can be stored and told.
+
+    A policy may give as many lines as it has resources: of too many the worst are kept, and what is
+    left out is counted.
+    """
+    shown = found
+    if len(found) > MOST_LINES:
+        shown = sorted(found, key=lambda e: -(e.severity or 0))[:MOST_LINES]
+    lines = [EvidenceLine(e.path, _bounded(e.value), _bounded(e.before)) for e in shown]
+    if len(found) > MOST_LINES:
+        lines.append(EvidenceLine("more", f"{len(found) - MOST_LINES} more pieces of evidence"))
+    return tuple(lines)
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, str):
+        cut = len(value) - LONGEST_TEXT
+        return value if cut <= 0 else f"{value[:LONGEST_TEXT]}... ({cut} more characters)"
+    if isinstance(value, Mapping):
+        return {str(key)[:100]: _bounded(inner) for key, inner in list(value.items())[:MOST_VALUES]}
+    if isinstance(value, list | tuple):
+        more = len(value) - MOST_VALUES
+        shown = [_bounded(element) for element in value[:MOST_VALUES]]
+        return shown if more <= 0 else [*shown, f"and {more} more"]
+    return value
 
 
 @dataclass(frozen=True, slots=True)

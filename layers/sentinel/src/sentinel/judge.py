@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol, get_args, get_origin
 
-from sentinel.finding import Cause, Evidence, EvidenceLine, Problem, Severity, Verdict
+from sentinel.finding import Cause, Evidence, Problem, Severity, Verdict, kept
 from sentinel.rule import Account, Before, Each, Earlier, Lookup, Rule
 from sentinel.seen import NotKnown
 from sentinel.subject import Activity, Identity, Resource, Subject
@@ -193,6 +193,6 @@ def _problem(key: str, found: Sequence[Evidence]) -> Problem:
     return Problem(
         key=key,
         severity=max(e.severity or Severity.INFORMATIONAL for e in found),
-        evidence=tuple(EvidenceLine(e.path, e.value, e.before) for e in found),
+        evidence=kept(found),
         count=max(counts, default=1),
     )

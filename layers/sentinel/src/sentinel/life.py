@@ -30,6 +30,7 @@ class Move(StrEnum):
     OPENED = "opened"
     REOPENED = "reopened"
     CHANGED = "changed"
+    RAISED = "raised"
     SUPPRESSED = "suppressed"
     RESOLVED = "resolved"
 
@@ -186,7 +187,7 @@ def _seen(
     if status is not stored.status:
         move = Move.SUPPRESSED if exemption else Move.REOPENED
     elif problem.severity is not stored.severity:
-        move = Move.CHANGED
+        move = Move.RAISED if problem.severity > stored.severity else Move.CHANGED
     current = replace(
         stored,
         status=status,

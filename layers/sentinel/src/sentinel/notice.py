@@ -30,6 +30,7 @@ class State(StrEnum):
 
     OPEN = "OPEN"
     CHANGED = "CHANGED"
+    RAISED = "RAISED"
     REOPENED = "REOPENED"
     RESOLVED = "RESOLVED"
     SUPPRESSED = "SUPPRESSED"
@@ -59,6 +60,7 @@ class Telling:
 TELLING: Mapping[str, Telling] = {
     State.OPEN: Telling("{severity}", "OPEN"),
     State.CHANGED: Telling("{severity}", "CHANGED", alone=False),
+    State.RAISED: Telling("{severity} now", "RAISED", reply=True),
     State.REOPENED: Telling("{severity} again", "REOPENED", reply=True),
     State.RESOLVED: Telling("RESOLVED {severity}", "RESOLVED", ended=True),
     State.SUPPRESSED: Telling(
@@ -237,6 +239,8 @@ def status(notice: Notice) -> tuple[str, Words]:
             return "Open", since
         case State.CHANGED:
             return "Changed", (", open", *since)
+        case State.RAISED:
+            return f"Raised to {notice.severity}", (", open", *since)
         case State.REOPENED:
             who: Words = (" by ", Quoted(notice.actor.name)) if notice.actor else ()
             return "Opened again", (" at ", notice.opened_at, *who, f", episode {notice.episode}.")

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from sentinel import catalog
+from sentinel.arn import iam_region, partition_of
 from sentinel.iam import any_matches
 from sentinel.rule import Rule
 from sentinel.subject import Identity
@@ -121,9 +122,14 @@ class Policy(_Section):
     exemptions: tuple[Exemption, ...] = ()
 
     def admits(self, account: str, region: str) -> bool:
-        """Whether an account and Region are watched. Without members every one is."""
+        """Whether an account and Region are watched. Without members every one is.
+
+        The Region in which IAM is told is watched for every member.
+        """
+        everywhere = region == iam_region(partition_of(region))
         return not self.members or any(
-            member.account == account and (not member.regions or region in member.regions)
+            member.account == account
+            and (everywhere or not member.regions or region in member.regions)
             for member in self.members
         )
 

@@ -16,6 +16,7 @@ STATE_OF = {
     Move.OPENED: State.OPEN,
     Move.REOPENED: State.REOPENED,
     Move.CHANGED: State.CHANGED,
+    Move.RAISED: State.RAISED,
     Move.SUPPRESSED: State.SUPPRESSED,
     Move.RESOLVED: State.RESOLVED,
 }

@@ -59,7 +59,8 @@ def jwt_authorizer_unpinned(
     issuer = issuer_of(jwt.discovery_url)
     if pinned(jwt, issuer):
         return
-    scopes = [scope for scope in jwt.allowed_scopes if scope not in SCOPES_OF_EVERYBODY]
+    # One matching scope is enough, so one that everybody gets makes the others useless.
+    scopes = [] if SCOPES_OF_EVERYBODY & set(jwt.allowed_scopes) else jwt.allowed_scopes
     if scopes and all("/" in scope for scope in scopes):
         return
     if scopes:

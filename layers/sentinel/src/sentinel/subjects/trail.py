@@ -49,7 +49,8 @@ class Trail(Resource):
         name = record.request.get("name", record.request.get("trailName"))
         for text in (name, *record.resource_arns()):
             if isinstance(text, str) and is_arn(text):
-                return cls.by_arn(text)
+                found = cls.by_arn(text)
+                return found if found.account == record.account else None
         if not isinstance(name, str) or not name:
             return None
         place = f"arn:{record.partition}:cloudtrail:{record.region}:{record.account}"
