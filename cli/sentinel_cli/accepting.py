@@ -33,16 +33,22 @@ def accept(hub: Hub, finding: Finding, reason: str, owner: str) -> str:
     kind = catalog.subjects().get(finding.subject.kind)
     if rule is None or kind is None:
         raise Failure(f"this version has no rule {finding.rule}; use the version that found it")
-    name = short(finding.fingerprint)
-    if issubclass(kind, Resource):
-        if not rule.compares:
-            raise Failure(_exemption(rule, finding, reason, owner))
-        _accept_state(hub, kind, finding, reason, owner)
-    elif not issubclass(kind, Activity):
+    accepted = f"{short(finding.fingerprint)} accepted by {hub.caller.arn}"
+    if issubclass(kind, Activity) or _is_for_good(finding):
+        _close(hub, finding, reason, owner)
+        return f"{accepted}: closed"
+    if not issubclass(kind, Resource):
         raise TypeError(f"{kind.__name__} is neither a resource nor an activity")
+    if not rule.compares:
+        raise Failure(_exemption(rule, finding, reason, owner))
+    _accept_state(hub, kind, finding, reason, owner)
     _close(hub, finding, reason, owner)
-    what = "the present state is the baseline now" if issubclass(kind, Resource) else "closed"
-    return f"{name} accepted by {hub.caller.arn}: {what}"
+    return f"{accepted}: the present state is the baseline now"
+
+
+def _is_for_good(finding: Finding) -> bool:
+    """Whether what was found has no state any more that could change: a trail was deleted."""
+    return any(line.path == "deleted" for line in finding.problem.evidence)
 
 
 def _accept_state(
