@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -25,6 +25,10 @@ class _NothingRemembered(Memory):
     def baseline(self, kind: type[Resource], identity: Identity) -> Resource | None:
         """None is remembered."""
         return None
+
+    def accept(self, resource: Resource, as_of: datetime, by: str = "") -> bool:
+        """Nothing is kept."""
+        return False
 
     def earlier(self, kind: type[Activity], like: Activity, span: timedelta) -> list[Activity]:
         """None is remembered."""

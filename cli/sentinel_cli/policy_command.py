@@ -49,7 +49,7 @@ def show(
         from sentinel_cli import hub
 
         copy = hub.find(stack, region).edge.policy_copy
-        document = copy.current().document()
+        document = copy.at_best().document()
         if copy.problem:
             raise Failure(f"the hub's copy cannot be used: {copy.problem}; push a good one")
         terminal.tell(f"version {copy.version}")

@@ -82,7 +82,7 @@ def explain(
 
     where = hub.find(stack, region)
     found = known(where, what)
-    policy = where.edge.policy_copy.current()
+    policy = where.edge.policy_copy.at_best()
     if isinstance(found, Gap):
         lines = explaining.gap(found, policy, paint)
     else:

@@ -26,12 +26,14 @@ class Moved:
     status: str
     episode: int
     severity: str
+    count: int = 1
 
 
 def violations(changes: Iterable[Moved]) -> list[str]:
     """What is wrong with the changes of one finding, given in the order of their numbers."""
     wrong: list[str] = []
-    status, episode, severity, number = "", 0, "", 0
+    status, episode, number = "", 0, 0
+    seen: tuple[str, int] = ("", 0)
     for moved in changes:
         number += 1
         if moved.number != number:
@@ -44,10 +46,11 @@ def violations(changes: Iterable[Moved]) -> list[str]:
         returns = status in ("", "RESOLVED")
         if moved.episode != episode + returns:
             wrong.append(f"{moved.move} from {status or 'nothing'} in episode {moved.episode}")
-        if moved.move == "changed" and moved.severity == severity:
+        if moved.move == "changed" and (moved.severity, moved.count) == seen:
             wrong.append("changed, and nothing did")
         number = moved.number
-        status, episode, severity = moved.status, moved.episode, moved.severity
+        status, episode = moved.status, moved.episode
+        seen = moved.severity, moved.count
     return wrong
 
 

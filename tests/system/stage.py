@@ -67,8 +67,7 @@ class TimedRunner(InProcessRunner):
             with warm.interior.entered():
                 app: Any = importlib.import_module("app")
                 session = app.edge.session
-                edge_type: Any = type(app.edge)
-                app.edge = edge_type()
+                app.edge = app.edge.__class__()
                 app.edge.__dict__["session"] = session
                 warm.handler = app.lambda_handler
             self._warm[spec.arn] = warm

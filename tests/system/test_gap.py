@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from typing import Any
 
 from tests.system.scenarios import (
     AUTHORIZER,
     create_gateway,
+    create_runtime,
     delete_gateway,
     engine,
     guarded_gateway,
@@ -107,3 +109,90 @@ def test_an_unreadable_guard_lowers_nothing(stage: Stage) -> None:
     assert (lowered < 4, unread) == (True, [])
     stands, _ = stage.play(lambda copy: severity(copy, readable=False))
     assert stands == 4
+
+
+def know(stage: Stage, *types: str) -> None:
+    """Make the rule of a version that knows these authorizer types."""
+    with stage.inside("evaluate"):
+        rule: Any = importlib.import_module(f"sentinel.rules.{AUTHORIZER}")
+        rule.KNOWN = frozenset(types)
+
+
+def gaps(stage: Stage) -> list[tuple[str, str, str]]:
+    """Each gap's cause, status and example."""
+    return [(gap["cause"], gap["status"], gap["example"]) for gap in heads(stage, "gap")]
+
+
+def test_what_a_rule_cannot_judge_is_told_until_it_can(stage: Stage) -> None:
+    def part(copy: Stage) -> list[Any]:
+        know(copy, "NONE")
+        create_gateway(copy, authorizerType="AWS_IAM")
+        copy.clock.advance(3)
+        copy.converge()
+        told = [m.text for m in copy.account.slack.messages if "could not judge" in m.text]
+        seen = [copy.names["gateway arn"], gaps(copy), len(told)]
+        know(copy, "NONE", "AWS_IAM")
+        update_gateway(copy)
+        copy.clock.advance(3)
+        copy.converge()
+        return [*seen, gaps(copy)]
+
+    arn, blind, told, judged = stage.play(part)
+    assert (blind, told) == ([(AUTHORIZER, "OPEN", arn)], 1)
+    assert judged == [(AUTHORIZER, "RESOLVED", arn)]
+
+
+def test_a_read_role_that_cannot_be_assumed_is_a_gap_until_it_can(stage: Stage) -> None:
+    def part(copy: Stage) -> list[Any]:
+        create_gateway(copy, authorizerType="AWS_IAM")
+        copy.clock.advance(3)
+        copy.converge()
+        iam = copy.client("iam")
+        trust = iam.get_role(RoleName=READ_ROLE)["Role"]["AssumeRolePolicyDocument"]
+        nobody = {**trust, "Statement": [{**s, "Effect": "Deny"} for s in trust["Statement"]]}
+        iam.update_assume_role_policy(RoleName=READ_ROLE, PolicyDocument=json.dumps(nobody))
+        copy.clock.advance(3700)
+        copy.invoke("sweep", SWEEP)
+        refused = gaps(copy)
+        iam.update_assume_role_policy(RoleName=READ_ROLE, PolicyDocument=json.dumps(trust))
+        copy.clock.advance(60)
+        copy.invoke("sweep", SWEEP)
+        return [refused, gaps(copy)]
+
+    refused, assumed = stage.play(part)
+    assert refused
+    assert {(cause, status, of) for cause, status, of in refused} == {("AssumeRole", "OPEN", "")}
+    assert {(cause, status, of) for cause, status, of in assumed} == {
+        ("AssumeRole", "RESOLVED", "")
+    }
+
+
+def test_a_token_check_that_is_gone_stays_gone_at_the_next_update(stage: Stage) -> None:
+    issuer = "https://issuer.example.com/.well-known/openid-configuration"
+    jwt = {"customJWTAuthorizer": {"discoveryUrl": issuer, "allowedAudience": ["orders"]}}
+
+    def part(copy: Stage) -> list[str]:
+        create_runtime(copy, authorizerConfiguration=jwt)
+        copy.clock.advance(3)
+        copy.converge()
+        dynamodb = copy.client("dynamodb", account=copy.hub)
+        for item in copy.items("Memory"):
+            key = {part: {"S": item[part]} for part in ("pk", "sk")}
+            dynamodb.delete_item(TableName=copy.outputs["MemoryTableName"], Key=key)
+        for _ in range(2):
+            _update_runtime(copy)
+            copy.clock.advance(3)
+            copy.converge()
+        found = [f for f in heads(copy, "finding") if f["rule"] == "inbound_jwt_removed"]
+        return [finding["status"] for finding in found]
+
+    def _update_runtime(copy: Stage) -> None:
+        image = f"{copy.member}.dkr.ecr.eu-central-1.amazonaws.com/agent:2"
+        copy.client("bedrock-agentcore-control").update_agent_runtime(
+            agentRuntimeId=copy.names["runtime"],
+            agentRuntimeArtifact={"containerConfiguration": {"containerUri": image}},
+            roleArn=f"arn:aws:iam::{copy.member}:role/agent",
+            networkConfiguration={"networkMode": "PUBLIC"},
+        )
+
+    assert stage.play(part) == ["OPEN"]

@@ -25,6 +25,10 @@ CURES = {
     " does not name, are not judged. Find out who sent them, and add the account to policy.yaml if"
     " it is yours.",
 }
+UNJUDGED = (
+    "What the rule could not judge is named above: look at it yourself. If AWS has given resources"
+    " of this kind something new, install a version of the sentinel that knows it."
+)
 
 
 def notice_of_finding(move: Move, finding: Finding, change_id: str, policy: Policy) -> Notice:
@@ -65,13 +69,13 @@ def notice_of_finding(move: Move, finding: Finding, change_id: str, policy: Poli
 def notice_of_gap(move: Move, gap: Gap, change_id: str, policy: Policy) -> Notice:
     """What people are told of a change of a gap."""
     closed = move is Move.RESOLVED
-    cure = CURES.get(gap.kind, f"Grant the read role of the account the right to {gap.cause}.")
-    what = f"{gap.cause} on {gap.kind}: {gap.reason}"
+    title, of, cure = _of_gap(gap)
+    what = f"{gap.cause} on {of}: {gap.reason}"
     return Notice(
         id=change_id,
         fingerprint=gap.id,
         rule=f"{gap.kind} {gap.cause}",
-        title=f"{gap.kind} cannot be read" if gap.kind != "event" else "Events were not judged",
+        title=title,
         severity="INFORMATIONAL",
         state=State.GAP_CLOSED if closed else State.GAP_OPENED,
         what=what,
@@ -88,6 +92,16 @@ def notice_of_gap(move: Move, gap: Gap, change_id: str, policy: Policy) -> Notic
         gap=what,
         episode=gap.episode,
     )
+
+
+def _of_gap(gap: Gap) -> tuple[str, str, str]:
+    """What a gap is called, what it is of, and what cures it."""
+    if gap.kind == "event":
+        return "Events were not judged", gap.kind, CURES[gap.kind]
+    if gap.cause in catalog.rules():
+        return f"A rule could not judge a {gap.kind}", gap.example, UNJUDGED
+    right = f"Grant the read role of the account the right to {gap.cause}."
+    return f"{gap.kind} cannot be read", gap.kind, CURES.get(gap.kind, right)
 
 
 def _sections(rule: str) -> dict[str, str]:

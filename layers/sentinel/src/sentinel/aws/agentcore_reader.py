@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from sentinel.agentcore import from_arn, from_id
-from sentinel.aws.reading import Absent, Reader, Refused
+from sentinel.aws.reading import Absent, Reader
+from sentinel.judge import CannotRead
 from sentinel.subject import Identity, Reading, Resource
 from sentinel.subjects import GatewayTarget, ResourcePolicy
 
@@ -19,10 +20,13 @@ def identity(kind: type[Resource], arn: str) -> Identity | None:
 
 
 def read(reader: Reader, kind: type[Resource], of: Identity) -> Resource | None:
-    """A resource as it is now, None when it does not exist."""
+    """A resource as it is now, None when it does not exist.
+
+    Raises CannotRead where only an event is known of it: no call can ask, so none is refused.
+    """
     how = _reading(kind)
     if "/event/" in of.key:
-        raise Refused(how.get, "the event does not name the resource")
+        raise CannotRead(how.get, "the event does not name the resource")
     try:
         return _got(reader, kind, of)
     except Absent:
@@ -52,10 +56,10 @@ def listed(reader: Reader, kind: type[Resource]) -> Iterator[Identity]:
 
 
 def children(reader: Reader, kind: type[Resource], parent: Identity) -> Iterator[Resource]:
-    """The children of a resource, each as it is now."""
+    """The children of a resource, each as it is now. Raises CannotRead as `read` does."""
     how = _reading(kind)
     if "/event/" in parent.key:
-        raise Refused(how.list, "the event does not name the resource")
+        raise CannotRead(how.list, "the event does not name the resource")
     try:
         for item in _items(reader, how, **{how.parent_id: parent.name}):
             child = GatewayTarget.of_gateway(parent, str(item[how.listed_id]))

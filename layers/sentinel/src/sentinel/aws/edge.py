@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from sentinel.aws.store import Store
 
 ONE_ATTEMPT = {"retries": {"mode": "standard", "total_max_attempts": 1}}
+"""For SNS: a second attempt may send a mail twice, and the outbox makes one anyway."""
+
+READING = {
+    "connect_timeout": 2,
+    "read_timeout": 4,
+    "retries": {"mode": "standard", "total_max_attempts": 2},
+}
+"""For watched accounts: one that does not answer must not use up the time of a whole batch."""
 
 
 class MissingSetting(LookupError):
@@ -71,7 +79,12 @@ class Edge:
         """A client with the function's own rights."""
         key = (service, region, "")
         if key not in self._clients:
-            self._clients[key] = self.session.client(service, region_name=region or None)
+            from botocore.config import Config
+
+            config = Config(**ONE_ATTEMPT) if service == "sns" else None
+            self._clients[key] = self.session.client(
+                service, region_name=region or None, config=config
+            )
         return self._clients[key]
 
     def reader(self, service: str, partition: str, account: str, region: str) -> Any:
@@ -88,7 +101,7 @@ class Edge:
             self._clients[key] = self.session.client(
                 service,
                 region_name=region,
-                config=Config(connect_timeout=3, read_timeout=10),
+                config=Config(**READING),
                 **credentials,
             )
         return self._clients[key]

@@ -17,7 +17,7 @@ from sentinel import catalog, cloudtrail, moment
 from sentinel.arn import partition_of
 from sentinel.aws import clock
 from sentinel.aws.edge import Edge
-from sentinel.aws.live import LiveWorld
+from sentinel.aws.live import LiveWorld, Place, Refusal
 from sentinel.aws.memory import Recheck
 from sentinel.cloudtrail import Sighting
 from sentinel.finding import Cause, Severity, Verdict
@@ -115,7 +115,10 @@ class Evaluation:
         self.tally.judged += len(many)
 
     def finish(self) -> None:
-        """Tell what could not be read, and close the gaps of what could. Call it once per batch."""
+        """Close the gaps of what could be seen, and tell what could not. Call it once per batch."""
+        for where, read in self.world.succeeded.items():
+            at = (where.partition, where.account, where.region, where.kind, where.operation)
+            self._edge.store.cure(gap_id(*at), read)
         for where, refusal in self.world.refused.items():
             now = clock.now()
             self._edge.store.meet(
@@ -131,11 +134,7 @@ class Evaluation:
                     example=refusal.of,
                 )
             )
-        for where, read in self.world.succeeded.items():
-            at = (where.partition, where.account, where.region, where.kind, where.operation)
-            self._edge.store.cure(gap_id(*at), read)
-        self.world.refused.clear()
-        self.world.succeeded.clear()
+        self.world.forget()
 
     def fresh(
         self,
@@ -227,6 +226,23 @@ class Evaluation:
         """Store verdicts, and keep what they changed in the tally."""
         for verdict in verdicts:
             self.tally.changes += self._edge.store.record(verdict, self.policy.exemption)
+            self._note(verdict)
+
+    def _note(self, verdict: Verdict) -> None:
+        """Note for `finish` whether the rule could judge, unless a refused call says why not.
+
+        A state that an event showed is soon read, and the read decides. What has no name but an
+        event's is listed by the next sweep under its own, so nothing would ever close its gap.
+        """
+        subject = verdict.subject
+        if not (verdict.from_read or verdict.activity) or "/event/" in subject.key:
+            return
+        place = (subject.partition, subject.account, subject.region, subject.kind)
+        where = Place(*place, operation=verdict.rule)
+        if not verdict.gap:
+            self.world.went(where, subject.key)
+        elif not self.world.explains(verdict.gap):
+            self.world.failed(where, Refusal(verdict.gap[:500], subject.key))
 
     def _enabled(self, rules: Sequence[Rule]) -> list[Rule]:
         return [rule for rule in rules if rule.id not in self.policy.disabled]

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sentinel.aws import agentcore_reader, clock, iam_reader, trail_reader
 from sentinel.aws.edge import Edge
-from sentinel.aws.reading import Reader, Refused
+from sentinel.aws.reading import ASSUME_ROLE, Reader, Refused
 from sentinel.judge import CannotRead
 from sentinel.rule import Account
 from sentinel.subject import Activity, Identity, Resource
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an operation was tried for a kind of subject: what a gap is about."""
+    """Where an operation, or a rule, was tried for a kind of subject: what a gap is about."""
 
     partition: str
     account: str
@@ -33,7 +33,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What AWS answered, and of which resource; of none where the operation names none."""
+    """What AWS answered, or the rule said, and of which resource; of none where none is named."""
 
     code: str
     of: str
@@ -59,13 +59,44 @@ class LiveWorld:
     """Reads what rules ask for, and remembers what was refused and what was not.
 
     *refused* maps where an operation failed to what AWS said, *succeeded* maps where one did not to
-    the resources that it was asked of: the makings of gaps and of their cures.
+    the resources that it was asked of: the makings of gaps and of their cures. The last word on a
+    resource counts.
     """
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
         self.refused: dict[Place, Refusal] = {}
         self.succeeded: dict[Place, set[str]] = {}
+        self._told: set[str] = set()
+
+    def failed(self, where: Place, refusal: Refusal) -> None:
+        """Remember that something failed there."""
+        self.refused.setdefault(where, refusal)
+        self.succeeded.get(where, set()).discard(refusal.of)
+
+    def went(self, where: Place, of: str) -> None:
+        """Remember that something went well there."""
+        self.succeeded.setdefault(where, set()).add(of)
+        if where in self.refused and self.refused[where].of == of:
+            del self.refused[where]
+
+    def explains(self, gap: str) -> bool:
+        """Whether a verdict's gap comes from a refused call, which is a gap of its own."""
+        return any(said in gap for said in self._told)
+
+    def refuse(self, where: Place, refusal: Refusal) -> CannotRead:
+        """Remember that AWS refused a call; gives what to tell the rule that wanted it."""
+        self.failed(where, refusal)
+        why = f"{refusal.code} in {where.account} {where.region}"
+        refused = CannotRead(where.operation, why)
+        self._told.add(str(refused))
+        return refused
+
+    def forget(self) -> None:
+        """Begin anew, once what is remembered was stored."""
+        self.refused.clear()
+        self.succeeded.clear()
+        self._told.clear()
 
     def now(self) -> datetime:
         """The present."""
@@ -129,12 +160,18 @@ class LiveWorld:
             yield found
 
     def before(self, kind: type[Resource], identity: Identity) -> Resource | None:
-        """The baseline; without one the former version, where AWS keeps versions."""
+        """The baseline; without one the former version, where AWS keeps versions.
+
+        The former version becomes the baseline: after the next update it is no longer the former.
+        """
         kept = self._edge.memory.baseline(kind, identity)
         if kept is not None or kind.reading is None or not kind.reading.version:
             return kept
         reader = self._reader(kind, identity)
-        return reader.run(lambda: agentcore_reader.former(reader, kind, identity))
+        former = reader.run(lambda: agentcore_reader.former(reader, kind, identity))
+        if former is not None and former.updated_at is not None:
+            self._edge.memory.accept(former, former.updated_at, by="the former version")
+        return former
 
     def earlier(self, kind: type[Activity], like: Activity, span: timedelta) -> Sequence[Activity]:
         """Past activities on the same subject, from the memory."""
@@ -173,19 +210,16 @@ class _Accounted(Reader):
         return Place(place.partition, place.account, place.region, self._kind, operation)
 
     def went(self, operation: str) -> None:
-        self._world.succeeded.setdefault(self._where(operation), set()).add(self._of)
+        self._world.went(self._where(operation), self._of(operation))
 
-    @property
-    def _of(self) -> str:
-        return "" if self._kind == ACCOUNT_WIDE else self.place.key
+    def _of(self, operation: str) -> str:
+        of_account = self._kind == ACCOUNT_WIDE or operation == ASSUME_ROLE
+        return "" if of_account else self.place.key
 
     def run(self, reading: Callable[[], T]) -> T:
         """Run a reading; what AWS refused is remembered and raised as CannotRead."""
         try:
             return reading()
         except Refused as refused:
-            where = self._where(refused.operation)
-            self._world.refused.setdefault(where, Refusal(refused.code, self._of))
-            self._world.succeeded.get(where, set()).discard(self._of)
-            place = f"in {self.place.account} {self.place.region}"
-            raise CannotRead(refused.operation, f"{refused.code} {place}") from None
+            refusal = Refusal(refused.code, self._of(refused.operation))
+            raise self._world.refuse(self._where(refused.operation), refusal) from None

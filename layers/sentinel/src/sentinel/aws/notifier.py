@@ -10,13 +10,11 @@ import json
 from datetime import timedelta
 from functools import cached_property
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from sentinel import moment
 from sentinel.aws import clock, mail, rows
 from sentinel.aws.edge import Edge
 from sentinel.aws.rows import Item
-from sentinel.aws.slack import Posted, SlackBot, SlackError, SlackRefused, SlackWebhook
+from sentinel.aws.slack import Posted, SlackBot, SlackRefused, SlackWebhook
 from sentinel.finding import Severity
 from sentinel.gap import Gap
 from sentinel.life import Move
@@ -54,9 +52,9 @@ class Notifier:
                     break
                 try:
                     value = channel(row)
-                except (SlackError, ClientError, BotoCoreError) as error:
+                except Exception as error:  # noqa: BLE001 - the other channel is told, then raised
                     self._edge.store.release(key, mark)
-                    failed.append(str(error))
+                    failed.append(f"{type(error).__name__}: {error}")
                     break
                 if value is None:
                     self._edge.store.release(key, mark)
@@ -70,7 +68,7 @@ class Notifier:
     def notice(self, row: Item) -> Notice:
         """The words for a row of the outbox."""
         head, fields = rows.head_from(row), rows.plain(row)
-        move, policy = Move(fields["move"]), self._edge.policy_copy.current()
+        move, policy = Move(fields["move"]), self._edge.policy_copy.at_best()
         if isinstance(head, Gap):
             return notice_of_gap(move, head, fields["id"], policy)
         return notice_of_finding(move, head, fields["id"], policy)

@@ -6,19 +6,26 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from sentinel.aws import clock
-from sentinel.policy import Policy, PolicyError, parse
+from sentinel.policy import Policy, parse
 
 KEY = "policy/current.json"
 EVERY = timedelta(minutes=1)
 
 
+class NoPolicy(RuntimeError):
+    """The copy cannot be read or used, and no good one was seen before."""
+
+
 class PolicyCopy:
-    """The last good policy and its version; without a copy the packaged defaults."""
+    """The last good policy and its version; where there is no copy, the packaged defaults."""
 
     def __init__(self, s3: Any, bucket: str) -> None:
         self._s3, self._bucket = s3, bucket
-        self._policy, self._etag = Policy(), ""
+        self._policy: Policy | None = None
+        self._etag = ""
         self._looked: datetime | None = None
         self.problem = ""
 
@@ -30,19 +37,34 @@ class PolicyCopy:
     def current(self) -> Policy:
         """The policy to use now. A copy that cannot be read or used keeps the last good one.
 
-        Why it cannot is in `problem`, which the caller tells as a gap.
+        Why it cannot is in `problem`, which `tend` tells as a gap. Raises NoPolicy without a last
+        good one: the defaults know neither members nor exemptions, and would be wrong on both.
         """
+        self._refresh()
+        if self._policy is None:
+            raise NoPolicy(f"{self.problem}; s3://{self._bucket}/{KEY} must be a policy or absent")
+        return self._policy
+
+    def at_best(self) -> Policy:
+        """As `current`, but the defaults at worst: to word a notice, and never to judge."""
+        self._refresh()
+        return self._policy or Policy()
+
+    def _refresh(self) -> None:
         now = clock.now()
         if self._looked is None or now - self._looked >= EVERY:
             self._looked = now
             self._look()
-        return self._policy
 
     def _look(self) -> None:
         request = {"IfNoneMatch": self._etag} if self._etag else {}
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=KEY, **request)
-        except self._s3.exceptions.ClientError as error:
+            body = answer["Body"].read()
+        except BotoCoreError as error:
+            self.problem = f"GetObject: {type(error).__name__}"
+            return
+        except ClientError as error:
             code = error.response["Error"]["Code"]
             absent = code in ("NoSuchKey", "404")
             unchanged = code in ("304", "NotModified")
@@ -51,8 +73,8 @@ class PolicyCopy:
             self.problem = "" if absent or unchanged else f"GetObject: {code}"
             return
         try:
-            self._policy = parse(json.loads(answer["Body"].read()))
-        except (ValueError, PolicyError) as error:
+            self._policy = parse(json.loads(body))
+        except (ValueError, RecursionError) as error:
             self.problem = f"the policy copy cannot be used: {error}"
             return
         self._etag, self.problem = answer["ETag"], ""

@@ -17,6 +17,8 @@ NOT_FOUND = frozenset(
         "NoSuchBucket",
     }
 )
+ASSUME_ROLE = "AssumeRole"
+"""The operation that comes before every read; it is about an account, not about a resource."""
 
 
 class Refused(Exception):
@@ -48,6 +50,7 @@ class Reader:
 
         try:
             client = self._client(service)
+            self.went(ASSUME_ROLE)
             answer: dict[str, Any] = getattr(client, xform_name(operation))(**request)
         except ClientError as error:
             code = error.response["Error"]["Code"]

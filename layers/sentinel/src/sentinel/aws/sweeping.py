@@ -1,11 +1,12 @@
 """Sweeping: everything that exists is read and judged, slice by slice, and what is gone is closed.
 
-A slice that fails is a gap. A sweep that runs out of time says what is unfinished and goes on
-there.
+What fails is a gap and delays nothing else; it is raised after the walk. A sweep that runs out of
+time says what is unfinished and goes on there.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from sentinel import catalog, moment
 from sentinel.aws import clock
 from sentinel.aws.edge import Edge
 from sentinel.aws.evaluation import Evaluation
+from sentinel.aws.failures import Failures
 from sentinel.aws.live import Unread
 from sentinel.finding import Verdict
 from sentinel.judge import CannotRead
@@ -47,12 +49,14 @@ class Sweeper:
     def __init__(self, edge: Edge, holder: str) -> None:
         self._edge, self._holder = edge, holder
         self._evaluation = Evaluation(edge)
+        self._failures = Failures()
         self.summary = Summary()
 
     def sweep(self, asked: Mapping[str, Any], enough_time: Callable[[], bool]) -> dict[str, Any]:
         """Walk what is asked for, or go on with ``{"resume": name}``; the answer is the summary.
 
-        Raises BadRequest, and Busy while another sweep holds the lease.
+        Raises BadRequest, Busy while another sweep holds the lease, and, when all is walked and
+        kept, what failed on the way.
         """
         now = clock.now()
         if not self._edge.memory.take("sweep", self._holder, now + LEASE, now):
@@ -75,10 +79,14 @@ class Sweeper:
         return Sweep(name, request, frozenset())
 
     def _stands(self, running: Sweep, waiting: Sequence[Slice]) -> list[str]:
-        """Say how far the sweep is, so that another can go on; gives what is unfinished."""
+        """Say how far the sweep is, so that another can go on; gives what is unfinished.
+
+        It takes the place of an earlier sweep of the same request, and of no other.
+        """
         unfinished = [one.name for one in waiting]
         state = {"sweep": running.name, "unfinished": unfinished}
-        self._edge.memory.put_note("sweep", "current", json.dumps(state))
+        asked = hashlib.sha256(json.dumps(asdict(running.request)).encode()).hexdigest()
+        self._edge.memory.put_note("sweep", asked, json.dumps(state), clock.now() + KEPT)
         return unfinished
 
     def _walk(self, running: Sweep, enough_time: Callable[[], bool]) -> dict[str, Any]:
@@ -91,9 +99,14 @@ class Sweeper:
         self._stands(running, waiting)
         while waiting and enough_time():
             one = waiting.pop(0)
-            self.one_slice(one, None if not running.request.rules else rules)
+            with self._failures.kept(f"sweeping {one.name}"):
+                self.one_slice(one, None if not running.request.rules else rules)
+            with self._failures.kept(f"telling the gaps of {one.name}"):
+                self._evaluation.finish()
             self._note(running.name, one.name, moment.text(clock.now()))
         unfinished = self._stands(running, waiting)
+        self.summary.gaps += self._failures.texts()
+        self._failures.raise_all(f"sweep {running.name} failed in part")
         return {"sweep": running.name, "unfinished": unfinished, **asdict(self.summary)}
 
     def one_slice(self, one: Slice, rules: Sequence[Rule] | None) -> None:
@@ -119,7 +132,6 @@ class Sweeper:
         else:
             self._absent(kind, one, seen, started, chosen)
         self.summary.slices += 1
-        self._evaluation.finish()
 
     def _judge(
         self,
@@ -129,7 +141,8 @@ class Sweeper:
         started: datetime,
         rules: Sequence[Rule] | None,
     ) -> None:
-        self.summary.add(self._evaluation.fresh(kind, identity, resource, started, rules))
+        with self._failures.kept(f"judging {identity.key}"):
+            self.summary.add(self._evaluation.fresh(kind, identity, resource, started, rules))
 
     def _blind(
         self, kind: type[Resource], identity: Identity, why: str, rules: Sequence[Rule] | None
@@ -139,8 +152,9 @@ class Sweeper:
         verdicts = [
             Verdict(rule.id, identity, clock.now(), gap=why, from_read=True) for rule in chosen
         ]
-        self._evaluation.record(verdicts)
-        self.summary.add(verdicts)
+        with self._failures.kept(f"storing that {identity.key} cannot be read"):
+            self._evaluation.record(verdicts)
+            self.summary.add(verdicts)
 
     def _absent(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from sentinel import catalog, life, moment
@@ -17,7 +17,8 @@ from sentinel.aws import clock, mail, rows
 from sentinel.aws.announcer import announce
 from sentinel.aws.edge import Edge
 from sentinel.aws.evaluation import Evaluation
-from sentinel.aws.notifier import LEASE_SECONDS, MESSAGES_A_MINUTE, Notifier, Untold
+from sentinel.aws.failures import Failures
+from sentinel.aws.notifier import LEASE_SECONDS, MESSAGES_A_MINUTE, Notifier
 from sentinel.aws.policy_copy import KEY
 from sentinel.aws.rows import Item
 from sentinel.finding import Severity
@@ -29,6 +30,7 @@ from sentinel.slack_message import slack_digest
 
 GRACE = timedelta(seconds=60)
 QUIET = timedelta(hours=24)
+EVERY = timedelta(minutes=5)
 
 
 class Tender:
@@ -41,7 +43,7 @@ class Tender:
 
     def tend(self) -> Counter[str]:
         """Do everything that is due. Raises the failures of all parts together, after the last."""
-        failures: list[Exception] = []
+        failures = Failures()
         for part in (
             self._outbox,
             self._rechecks,
@@ -51,49 +53,65 @@ class Tender:
             self._doubtful_events,
             self._sweep,
         ):
-            try:
+            with failures.kept(f"tending: {part.__name__.strip('_')}"):
                 part()
-            except Exception as error:  # noqa: BLE001 - the other parts are done, then it is raised
-                error.add_note(f"while tending: {part.__name__.strip('_')}")
-                failures.append(error)
-        if failures:
-            raise ExceptionGroup("tending failed in part", failures)
+        failures.raise_all("tending failed in part")
         return self.done
 
     def _outbox(self) -> None:
-        due = list(self._edge.store.due(clock.now() - GRACE))
-        for row in due:
-            self._edge.store.settle(_key(row))
-            fresh = self._edge.store.again(row)
-            if fresh and "announced" not in fresh:
-                self.done["announced"] += announce(self._edge, fresh)
-        untold = [row for row in due if not {"told_slack", "told_mail"} <= row.keys()]
-        crowded = [row for row in untold if not _alone(row)]
-        if len(crowded) > MESSAGES_A_MINUTE:
-            self._digest(crowded)
-        failures = []
-        for identifier in dict.fromkeys(rows.identifier(rows.head_from(row)) for row in untold):
-            try:
-                self.done["told"] += self._notifier.tell(identifier)
-            except Untold as error:
-                failures.append(error)
-        if failures:
-            raise ExceptionGroup("some changes are still untold", failures)
-
-    def _digest(self, crowded: Sequence[Item]) -> None:
-        """One message for many changes, on each channel that lacks them."""
-        for mark, send in (("told_slack", self._slack_digest), ("told_mail", self._mail_digest)):
-            taken = [
-                row
-                for row in crowded
-                if mark not in row and self._edge.store.lease(_key(row), mark, LEASE_SECONDS)
-            ]
-            if not taken:
+        """Announce and tell what is due. A row or channel that fails delays no other."""
+        failures = Failures()
+        crowded: list[Item] = []
+        untold: dict[str, None] = {}
+        for row in list(self._edge.store.due(clock.now() - GRACE)):
+            name = " ".join(rows.plain(_key(row)).values())
+            with failures.kept(f"announcing {name}"):
+                self._announce(row)
+            if {"told_slack", "told_mail"} <= row.keys():
                 continue
+            with failures.kept(f"reading {name}"):
+                head = rows.head_from(row)
+                untold[rows.identifier(head)] = None
+                if not _alone(head):
+                    crowded.append(row)
+        if len(crowded) > MESSAGES_A_MINUTE:
+            for mark, send in (
+                ("told_slack", self._slack_digest),
+                ("told_mail", self._mail_digest),
+            ):
+                with failures.kept(f"sending a digest for {mark}"):
+                    self._digest(crowded, mark, send)
+        for identifier in untold:
+            with failures.kept(f"telling {identifier}"):
+                self.done["told"] += self._notifier.tell(identifier)
+        failures.raise_all("the outbox is not empty")
+
+    def _announce(self, row: Item) -> None:
+        self._edge.store.settle(_key(row))
+        fresh = self._edge.store.again(row)
+        if fresh and "announced" not in fresh:
+            self.done["announced"] += announce(self._edge, fresh)
+
+    def _digest(
+        self, crowded: Sequence[Item], mark: str, send: Callable[[Sequence[Item]], None]
+    ) -> None:
+        """One message for many changes on a channel; what it does not take is given back."""
+        taken = [
+            row
+            for row in crowded
+            if mark not in row and self._edge.store.lease(_key(row), mark, LEASE_SECONDS)
+        ]
+        if not taken:
+            return
+        try:
             send(taken)
+        except Exception:
             for row in taken:
-                self._edge.store.mark(_key(row), mark, f"digest {moment.text(clock.now())}")
-            self.done["digested"] += len(taken)
+                self._edge.store.release(_key(row), mark)
+            raise
+        for row in taken:
+            self._edge.store.mark(_key(row), mark, f"digest {moment.text(clock.now())}")
+        self.done["digested"] += len(taken)
 
     def _slack_digest(self, taken: Sequence[Item]) -> None:
         slack = self._notifier.slack
@@ -117,7 +135,10 @@ class Tender:
             self.done["rechecked"] += 1
 
     def _exemptions(self) -> None:
-        policy, now = self._edge.policy_copy.current(), clock.now()
+        """Uncover what an exemption hid that is over; an old copy may not have its renewal."""
+        policy, now = self._edge.policy_copy.at_best(), clock.now()
+        if self._edge.policy_copy.problem:
+            return
 
         def uncovering(stored: Finding) -> Change | None:
             hidden = stored.status is Status.SUPPRESSED
@@ -131,7 +152,7 @@ class Tender:
     def _policy(self) -> None:
         """Tell that the policy cannot be read or used, and that it can again."""
         copy, now = self._edge.policy_copy, clock.now()
-        copy.current()
+        copy.at_best()
         account, region = self._edge.settings.text("HUB_ACCOUNT_ID"), self._edge.region
         partition = partition_of(region)
         if copy.problem:
@@ -164,23 +185,26 @@ class Tender:
                 self._edge.store.cure(found.id)
 
     def _sweep(self) -> None:
-        """Go on with a sweep that ran out of time, unless somebody is at it."""
-        state = self._edge.memory.notes("sweep").get("current", "")
-        if not state:
+        """Go on with a sweep that ran out of time, unless somebody is at one.
+
+        Of several each has its turn, so that one that never ends does not keep the others waiting.
+        """
+        states = [json.loads(state) for state in self._edge.memory.notes("sweep").values()]
+        waiting = [state["sweep"] for state in states if state["unfinished"]]
+        now = clock.now()
+        if not waiting or self._edge.memory.is_taken("sweep", now):
             return
-        asked = json.loads(state)
-        if asked["unfinished"] and not self._edge.memory.is_taken("sweep", clock.now()):
-            self._edge.client("lambda").invoke(
-                FunctionName=self._edge.settings.text("SWEEP_FUNCTION_NAME"),
-                InvocationType="Event",
-                Payload=json.dumps({"resume": asked["sweep"]}),
-            )
-            self.done["sweeps"] += 1
+        turn = int(now.timestamp() / EVERY.total_seconds()) % len(waiting)
+        self._edge.client("lambda").invoke(
+            FunctionName=self._edge.settings.text("SWEEP_FUNCTION_NAME"),
+            InvocationType="Event",
+            Payload=json.dumps({"resume": waiting[turn]}),
+        )
+        self.done["sweeps"] += 1
 
 
-def _alone(row: Item) -> bool:
+def _alone(head: Finding | Gap) -> bool:
     """Whether a change is told on its own however many there are."""
-    head = rows.head_from(row)
     return isinstance(head, Finding) and head.severity is Severity.CRITICAL
 
 
