@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -53,7 +54,7 @@ class TimedRunner(InProcessRunner):
             raise TypeError("functions are timed by a virtual clock only")
         super().__init__(lambda spec: _keys(account, spec), clock=clock.now)
         self.virtual = clock
-        self._keys_of = lambda spec: _keys(account, spec)
+        self._keys_of: Callable[[FunctionSpec], dict[str, str]] = partial(_keys, account)
 
     def invoke(self, spec: FunctionSpec, event: Any) -> Outcome:
         """Invoke the function; a new sandbox has the same code loaded and new clients."""
@@ -67,7 +68,8 @@ class TimedRunner(InProcessRunner):
             with warm.interior.entered():
                 app: Any = importlib.import_module("app")
                 session = app.edge.session
-                app.edge = app.edge.__class__()
+                fresh: Any = importlib.import_module("sentinel.aws.edge")
+                app.edge = fresh.Edge()
                 app.edge.__dict__["session"] = session
                 warm.handler = app.lambda_handler
             self._warm[spec.arn] = warm

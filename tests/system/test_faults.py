@@ -32,8 +32,8 @@ from tests.system.scenarios import (
 from tests.system.stage import REGION, Stage
 
 LIVE = Schedule("live", live=True)
-SECONDS = 15.0
-AT_MOST = 6
+SECONDS = 10.0
+AT_MOST = 3
 """Cases of one test: which ones rotates with the seed; `python -m benchmarks faults` plays all."""
 
 SEED = random.randrange(10_000)
@@ -108,7 +108,7 @@ def test_a_sample_of_all_cases_violates_nothing(stage: Stage) -> None:
         for one, result in zip(plain, play_all(stage, plain), strict=True)
         for case in cases(one.scenario, one.schedule, result.points)
     ]
-    assert violations(stage, every, 16) == []
+    assert violations(stage, every, 6) == []
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -159,7 +159,7 @@ def test_r3_every_order_of_four_events_comes_to_the_same_end(stage: Stage) -> No
     every = [s for s in schedules(4) if "together" in s.name or "one by one" in s.name]
     chosen = [Case(ENGINE_FLAPS, schedule) for schedule in every]
     assert len(chosen) == 48
-    assert violations(stage, chosen, 8) == []
+    assert violations(stage, chosen, 4) == []
 
 
 def test_r3_what_came_and_went_in_one_second_is_over_at_the_first_recheck(stage: Stage) -> None:
@@ -374,7 +374,7 @@ def _stream_mappings(stage: Stage) -> list[str]:
     return [m["UUID"] for m in found["EventSourceMappings"] if ":dynamodb:" in m["EventSourceArn"]]
 
 
-@pytest.mark.parametrize("kind", ["die before", "die after", "lost", "slow"])
+@pytest.mark.parametrize("kind", ["die before", "die after", "lost"])
 def test_r15_a_crash_where_people_are_told_doubles_no_post(stage: Stage, kind: str) -> None:
     points = recorded(stage, GATEWAY_COMES_AND_GOES, LIVE).points
     chosen = [
@@ -542,7 +542,7 @@ def test_r38_a_sweep_that_is_killed_goes_on_to_the_same_end(stage: Stage) -> Non
 
     whole = stage.play(lambda copy: swept(copy, None))
     assert len(whole) == 2
-    chosen = (9, 14, 20)
+    chosen = (9, 20)
     parts = [lambda copy, n=n: swept(copy, n) for n in chosen]
     assert list(stage.play_all(parts, 2)) == [whole] * len(chosen)
 

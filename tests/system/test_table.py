@@ -161,9 +161,9 @@ def told(stage: Stage, rule: str) -> dict[str, str]:
 
 
 def sweep(stage: Stage, rule: str) -> None:
-    """Sweep what the rule is about, everywhere."""
+    """Sweep what the rule is about in the watched account."""
     kinds = [subject.kind for subject in catalog.rules()[rule].subjects]
-    stage.invoke("sweep", {"kinds": kinds})
+    stage.invoke("sweep", {"kinds": kinds, "accounts": [stage.member]})
 
 
 def by_event(stage: Stage, rule: str) -> dict[str, str]:
