@@ -260,7 +260,7 @@ def test_every_rule_is_listed_and_explained() -> None:
 
 def test_completion_is_offered_for_each_shell() -> None:
     for shell in ("bash", "zsh", "fish"):
-        done = run("--show-completion", shell)
+        done = run("--show-completion", shell, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
         assert done.returncode == 0 and b"sentinel" in done.stdout
 
 

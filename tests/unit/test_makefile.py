@@ -21,9 +21,9 @@ def make(folder: Path, *arguments: str, **environment: str) -> subprocess.Comple
         (folder / needed).parent.mkdir(exist_ok=True)
         (folder / needed).touch()
     return subprocess.run(
-        ["make", *arguments],
+        ["make", "--no-print-directory", *arguments],
         cwd=folder,
-        env={**os.environ, "MAKEFLAGS": "", **environment},
+        env={**os.environ, "MAKEFLAGS": "", "MAKELEVEL": "0", **environment},
         capture_output=True,
         text=True,
         check=False,
