@@ -65,7 +65,11 @@ def listed(hub: Hub, status: Chosen) -> list[Finding | Gap]:
     from sentinel.life import Finding, Status
 
     chosen = list(Status) if status is Chosen.ALL else [Status(status.value)]
-    found = [one for each in chosen for one in hub.edge.store.by_status(each)]
+    store = hub.edge.store
+    found: list[Finding | Gap] = []
+    for each in chosen:
+        found += store.findings(each)
+        found += store.gaps(each)
 
     def order(one: Finding | Gap) -> tuple[Any, ...]:
         if not isinstance(one, Finding):

@@ -6,13 +6,18 @@ import importlib
 import json
 from typing import Any
 
+import pytest
+
 from tests.system.scenarios import (
     AUTHORIZER,
+    ONE_MODEL,
+    analyst,
     create_gateway,
     create_runtime,
     delete_gateway,
     engine,
     guarded_gateway,
+    put_policy,
     update_gateway,
 )
 from tests.system.stage import REGION, Stage
@@ -196,3 +201,49 @@ def test_a_token_check_that_is_gone_stays_gone_at_the_next_update(stage: Stage) 
         )
 
     assert stage.play(part) == ["OPEN"]
+
+
+@pytest.mark.parametrize("event", ["told", "lost"])
+def test_a_gap_about_a_gateway_ends_with_the_gateway(stage: Stage, event: str) -> None:
+    def part(copy: Stage) -> list[Any]:
+        deny(copy, "bedrock-agentcore:ListGatewayTargets", "*")
+        create_gateway(copy, authorizerType="AUTHENTICATE_ONLY")
+        copy.clock.advance(3)
+        copy.converge()
+        seen = [copy.names["gateway arn"], gaps(copy)]
+        copy.clock.advance(3)
+        delete_gateway(copy)
+        if event == "lost":
+            forget_events(copy)
+        copy.converge()
+        if event == "lost":
+            copy.invoke("sweep", SWEEP)
+        return [*seen, gaps(copy)]
+
+    arn, met, ended = stage.play(part)
+    assert met == [("ListGatewayTargets", "OPEN", arn)]
+    assert ended == [("ListGatewayTargets", "RESOLVED", arn)]
+
+
+def forget_events(stage: Stage) -> None:
+    """What CloudTrail has to tell is lost."""
+    for delivery in stage.account.world.pending():
+        if delivery.kind == "cloudtrail":
+            delivery.claim()
+
+
+def test_a_gap_of_an_event_s_read_is_closed_by_a_sweep_that_reads_otherwise(stage: Stage) -> None:
+    def part(copy: Stage) -> list[Any]:
+        analyst(copy)
+        deny(copy, "iam:GetRolePolicy", "*")
+        copy.converge()
+        put_policy(copy, ONE_MODEL)
+        copy.clock.advance(3)
+        copy.converge()
+        refused = [(cause, status) for cause, status, _ in gaps(copy)]
+        copy.invoke("sweep", {"kinds": ["iam-policy"]})
+        return [refused, [(cause, status) for cause, status, _ in gaps(copy)]]
+
+    refused, swept = stage.play(part)
+    assert refused == [("GetRolePolicy", "OPEN")]
+    assert swept == [("GetRolePolicy", "RESOLVED")]

@@ -150,11 +150,11 @@ def test_a_digest_that_one_channel_refuses_reaches_the_other_and_gives_its_rows_
 def test_no_exemption_is_over_while_the_policy_cannot_be_read() -> None:
     made, asked = edge(Outbox()), []
 
-    def by_status(status: Status) -> list[Any]:
+    def findings(status: Status) -> list[Any]:
         asked.append(status)
         return []
 
-    made.__dict__["store"] = SimpleNamespace(by_status=by_status)
+    made.__dict__["store"] = SimpleNamespace(findings=findings)
     made.policy_copy.problem = "GetObject: AccessDenied"
     Tender(made)._exemptions()
     assert asked == []

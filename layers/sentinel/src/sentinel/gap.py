@@ -8,6 +8,9 @@ from datetime import datetime
 
 from sentinel.life import Move, Status
 
+STALE_READ = "stale read"
+"""The cause of a gap where AWS goes on answering with a state from before the last event."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:

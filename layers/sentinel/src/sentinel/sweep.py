@@ -39,6 +39,10 @@ class Slice:
         partition = partition_of(self.region)
         return Identity(partition, self.account, self.region, self.kind, self.name, self.name)
 
+    def holds(self, of: Identity) -> bool:
+        """Whether a resource lies in the slice."""
+        return (of.account, of.region, of.kind) == (self.account, self.region, self.kind)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:

@@ -6,8 +6,8 @@ from typing import Literal
 
 from sentinel import catalog
 from sentinel.finding import EvidenceLine, Problem
-from sentinel.gap import Gap
-from sentinel.life import Finding, Move
+from sentinel.gap import STALE_READ, Gap
+from sentinel.life import Finding, Move, Status
 from sentinel.notice import Actor, Notice, State, shown
 from sentinel.policy import Policy
 from sentinel.record import Actor as Caller
@@ -20,14 +20,23 @@ STATE_OF = {
     Move.SUPPRESSED: State.SUPPRESSED,
     Move.RESOLVED: State.RESOLVED,
 }
+ALARM = "alarm"
+"""The kind of a gap that is an alarm of the sentinel itself."""
 CURES = {
+    ALARM: "Mend what the alarm names; the logs of the sentinel's functions say more. It closes"
+    " when the alarm is over.",
     "event": "Events that contradict themselves, or come from accounts and Regions that the policy"
     " does not name, are not judged. Find out who sent them, and add the account to policy.yaml if"
     " it is yours.",
 }
+RISKS = {ALARM: "Until then changes may be judged or told late, or not at all."}
 UNJUDGED = (
     "What the rule could not judge is named above: look at it yourself. If AWS has given resources"
     " of this kind something new, install a version of the sentinel that knows it."
+)
+STALE = (
+    "AWS goes on answering with an old state. Look at the resource yourself; the next sweep judges"
+    " what AWS then says."
 )
 
 
@@ -79,7 +88,9 @@ def notice_of_gap(move: Move, gap: Gap, change_id: str, policy: Policy) -> Notic
         severity="INFORMATIONAL",
         state=State.GAP_CLOSED if closed else State.GAP_OPENED,
         what=what,
-        so_what="Until then rules on it cannot be judged; findings that are open stay open.",
+        so_what=RISKS.get(
+            gap.kind, "Until then rules on it cannot be judged; findings that are open stay open."
+        ),
         fix=cure,
         account=gap.account,
         account_alias=policy.alias(gap.account),
@@ -94,12 +105,21 @@ def notice_of_gap(move: Move, gap: Gap, change_id: str, policy: Policy) -> Notic
     )
 
 
+def rings(head: Finding | Gap) -> bool:
+    """Whether it is an alarm that rings, which CloudWatch mails without the sentinel."""
+    return isinstance(head, Gap) and head.kind == ALARM and head.status is Status.OPEN
+
+
 def _of_gap(gap: Gap) -> tuple[str, str, str]:
     """What a gap is called, what it is of, and what cures it."""
+    if gap.kind == ALARM:
+        return "An alarm of the sentinel itself rings", "the sentinel", CURES[ALARM]
     if gap.kind == "event":
         return "Events were not judged", gap.kind, CURES[gap.kind]
     if gap.cause in catalog.rules():
         return f"A rule could not judge a {gap.kind}", gap.example, UNJUDGED
+    if gap.cause == STALE_READ:
+        return f"A {gap.kind} is read as it was before its last change", gap.example, STALE
     right = f"Grant the read role of the account the right to {gap.cause}."
     return f"{gap.kind} cannot be read", gap.kind, CURES.get(gap.kind, right)
 

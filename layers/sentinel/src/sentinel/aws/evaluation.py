@@ -6,31 +6,28 @@ finds its work half done, or done.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sentinel import catalog, cloudtrail, moment
+from sentinel import catalog, cloudtrail
 from sentinel.arn import partition_of
-from sentinel.aws import clock
+from sentinel.aws import clock, rechecks
 from sentinel.aws.edge import Edge
 from sentinel.aws.live import LiveWorld, Place, Refusal
 from sentinel.aws.memory import Recheck
+from sentinel.aws.rechecks import Rechecks
 from sentinel.cloudtrail import Sighting
 from sentinel.finding import Cause, Severity, Verdict
-from sentinel.gap import Gap, gap_id
+from sentinel.gap import STALE_READ, Gap, gap_id
 from sentinel.judge import CannotRead, judge
-from sentinel.life import Change
+from sentinel.life import Change, Status
 from sentinel.policy import Policy
 from sentinel.record import Record, Skip, Unreadable
 from sentinel.rule import Rule
 from sentinel.subject import Activity, Identity, Resource, Subject
-
-BACKOFF = (2, 5, 15, 45)
-"""Seconds after which a read is tried again that was refused, or is older than the event."""
 
 
 class RulesFailed(ExceptionGroup):
@@ -67,6 +64,8 @@ class Evaluation:
         self._edge = edge
         self.world = LiveWorld(edge)
         self.tally = Tally()
+        self._rechecks = Rechecks(edge)
+        self._settled: set[str] = set()
 
     @property
     def policy(self) -> Policy:
@@ -119,7 +118,11 @@ class Evaluation:
         for where, read in self.world.succeeded.items():
             at = (where.partition, where.account, where.region, where.kind, where.operation)
             self._edge.store.cure(gap_id(*at), read)
-        for where, refusal in self.world.refused.items():
+        self._close_settled_gaps()
+        for where, refusals in self.world.refused.items():
+            refusal = next(iter(refusals.values()), None)
+            if refusal is None:
+                continue
             now = clock.now()
             self._edge.store.meet(
                 Gap(
@@ -135,6 +138,14 @@ class Evaluation:
                 )
             )
         self.world.forget()
+
+    def _close_settled_gaps(self) -> None:
+        """Close every gap about what is gone, or was judged whole whichever way it was read."""
+        if self._settled:
+            for found in list(self._edge.store.gaps(Status.OPEN)):
+                if found.example in self._settled:
+                    self._edge.store.cure(found.id, self._settled)
+            self._settled.clear()
 
     def fresh(
         self,
@@ -165,9 +176,20 @@ class Evaluation:
             self.record([verdict])
         if failures:
             raise RulesFailed(f"rules failed on {identity.key}", failures)
+        if rules is None and not any(verdict.gap or verdict.unread for verdict in verdicts):
+            self._settled.add(identity.key)
         if resource is not None and rules is None and _is_good(verdicts):
             self._edge.memory.accept(resource, started)
         return verdicts
+
+    def tells_of(self, resource: Resource, started: datetime) -> datetime:
+        """The time of which a read tells: its start, or just before an event that it lacks."""
+        waiting = self._edge.memory.recheck(resource.identity)
+        if waiting is None or (
+            resource.settled(waiting.after, started) and not resource.predates(waiting.after)
+        ):
+            return started
+        return min(started, waiting.after - timedelta(microseconds=1))
 
     def _check_member(self, found: Record) -> None:
         if not self.policy.admits(found.account, found.region):
@@ -205,7 +227,8 @@ class Evaluation:
             except Exception as error:  # noqa: BLE001 - every other rule is judged, then it is raised
                 failures.append(_named(error, rule, sighting.identity))
         if issubclass(sighting.kind, Resource):
-            self.schedule(sighting, found.time)
+            self._rechecks.ask(sighting, found.time)
+            self.world.excuse(sighting.identity.key)
         if failures:
             raise RulesFailed(f"rules failed on {sighting.identity.key}", failures)
 
@@ -237,8 +260,7 @@ class Evaluation:
         subject = verdict.subject
         if not (verdict.from_read or verdict.activity) or "/event/" in subject.key:
             return
-        place = (subject.partition, subject.account, subject.region, subject.kind)
-        where = Place(*place, operation=verdict.rule)
+        where = _place(subject, verdict.rule)
         if not verdict.gap:
             self.world.went(where, subject.key)
         elif not self.world.explains(verdict.gap):
@@ -246,25 +268,6 @@ class Evaluation:
 
     def _enabled(self, rules: Sequence[Rule]) -> list[Rule]:
         return [rule for rule in rules if rule.id not in self.policy.disabled]
-
-    def schedule(self, sighting: Sighting, after: datetime) -> None:
-        """Have a resource read live a little later, once for all events until then."""
-        delay = self._edge.settings.seconds("RECHECK_DELAY_SECONDS")
-        due = clock.now() + timedelta(seconds=delay)
-        ended = sighting.subject is None
-        recheck = Recheck(sighting.kind.kind, sighting.identity, after, due, ended=ended)
-        if self._edge.memory.schedule(recheck):
-            self.send(recheck, delay)
-
-    def send(self, recheck: Recheck, delay: float) -> None:
-        """Send a recheck's message, then say that it is on its way."""
-        body = {"kind": recheck.kind, "key": recheck.identity.key, "identity": _fields(recheck)}
-        self._edge.client("sqs").send_message(
-            QueueUrl=self._edge.settings.text("RECHECK_QUEUE_URL"),
-            MessageBody=json.dumps({"recheck": body}),
-            DelaySeconds=int(delay),
-        )
-        self._edge.memory.sent(replace(recheck, due=clock.now() + timedelta(seconds=delay)))
 
     def _recheck(self, asked: Mapping[str, Any]) -> None:
         recheck = self._edge.memory.recheck(Identity(**asked["identity"]))
@@ -274,31 +277,55 @@ class Evaluation:
         if not issubclass(kind, Resource):
             raise TypeError(f"{recheck.kind} is no resource and cannot be read again")
         started = clock.now()
-        last = recheck.attempts >= len(BACKOFF)
+        if not kind.settled(recheck.after, started):
+            self._rechecks.postpone(recheck)
+            return
+        resource, doubt = self._read(kind, recheck)
+        if doubt and not rechecks.is_last(recheck):
+            self._rechecks.try_again(recheck)
+            self.world.excuse(recheck.identity.key)
+            return
+        if doubt:
+            self._blind(kind, recheck.identity, started, doubt)
+        else:
+            self.fresh(kind, recheck.identity, resource, started)
+        self._ask_for_parents(kind, recheck)
+        self._rechecks.finish(recheck)
+
+    def _ask_for_parents(self, kind: type[Resource], recheck: Recheck) -> None:
+        """Have those read again whose findings rest on a child that many share, as on a policy."""
+        if kind.names_parent(recheck.identity):
+            return
+        parents = {parent.kind: parent for parent in catalog.touched_by(kind)}
+        for status in (Status.OPEN, Status.SUPPRESSED):
+            for subject in {found.subject for found in self._edge.store.findings(status)}:
+                parent = parents.get(subject.kind)
+                if parent and subject.account == recheck.identity.account:
+                    unseen = parent.seen(subject, {}, complete=False)
+                    self._rechecks.ask(Sighting(parent, subject, unseen), recheck.after)
+
+    def _read(self, kind: type[Resource], recheck: Recheck) -> tuple[Resource | None, str]:
+        """The resource as it is now, and why that may not be so."""
         try:
             resource = self.world.read(kind, recheck.identity)
         except CannotRead as refused:
-            doubt = str(refused)
-        else:
-            doubt = _doubt(resource, recheck, last)
-        if doubt and not last:
-            delay = BACKOFF[recheck.attempts]
-            self.send(replace(recheck, attempts=recheck.attempts + 1), delay)
-            return
-        if doubt:
-            self._blind(kind, recheck, started, doubt)
-        else:
-            self.fresh(kind, recheck.identity, resource, started)
-        if not self._edge.memory.done(recheck):
-            later = self._edge.memory.recheck(recheck.identity)
-            if later:
-                self.send(later, self._edge.settings.seconds("RECHECK_DELAY_SECONDS"))
+            return None, str(refused)
+        doubt = rechecks.doubt(resource, recheck)
+        if doubt and rechecks.is_last(recheck):
+            where = _place(recheck.identity, STALE_READ)
+            doubt = str(self.world.refuse(where, Refusal(doubt, recheck.identity.key)))
+        return resource, doubt
 
     def _blind(
-        self, kind: type[Resource], recheck: Recheck, started: datetime, reason: str
+        self, kind: type[Resource], identity: Identity, started: datetime, reason: str
     ) -> None:
         for rule in self._enabled(catalog.rules_for(kind)):
-            self.record([Verdict(rule.id, recheck.identity, started, gap=reason, from_read=True)])
+            self.record([Verdict(rule.id, identity, started, gap=reason, from_read=True)])
+
+
+def _place(identity: Identity, operation: str) -> Place:
+    at = (identity.partition, identity.account, identity.region, identity.kind)
+    return Place(*at, operation)
 
 
 def _named(error: Exception, rule: Rule, identity: Identity) -> Exception:
@@ -315,20 +342,6 @@ def _is_good(verdicts: Sequence[Verdict]) -> bool:
     )
 
 
-def _doubt(resource: Resource | None, recheck: Recheck, last: bool) -> str:
-    """Why a read may be older than the event; what is not there to the last is gone."""
-    since = moment.text(recheck.after)
-    if resource is None:
-        return "" if recheck.ended or last else f"it is not there, and was at {since}"
-    stale = resource.predates(recheck.after)
-    return f"the read is still older than the event of {since}" if stale else ""
-
-
 def _group(sighting: Sighting, found: Record) -> tuple[str, str, str, str]:
     hour = f"{found.time:%Y-%m-%dT%H}"
     return sighting.kind.kind, sighting.identity.key, found.actor.principal, hour
-
-
-def _fields(recheck: Recheck) -> dict[str, str]:
-    identity = recheck.identity
-    return {name: getattr(identity, name) for name in Identity.__dataclass_fields__}

@@ -38,6 +38,11 @@ class Refusal:
     code: str
     of: str
 
+    @property
+    def is_denied(self) -> bool:
+        """Whether a right is missing: trying again does not help."""
+        return any(word in self.code for word in ("Denied", "Unauthorized", "NotAuthorized"))
+
 
 class OwnAccount:
     """The account around a subject, read when asked."""
@@ -58,27 +63,33 @@ class OwnAccount:
 class LiveWorld:
     """Reads what rules ask for, and remembers what was refused and what was not.
 
-    *refused* maps where an operation failed to what AWS said, *succeeded* maps where one did not to
-    the resources that it was asked of: the makings of gaps and of their cures. The last word on a
-    resource counts.
+    *refused* maps where an operation failed to what AWS said of each resource, *succeeded* maps
+    where one did not to the resources that it was asked of: the makings of gaps and of their cures.
+    The last word on a resource counts.
     """
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
-        self.refused: dict[Place, Refusal] = {}
+        self.refused: dict[Place, dict[str, Refusal]] = {}
         self.succeeded: dict[Place, set[str]] = {}
         self._told: set[str] = set()
 
     def failed(self, where: Place, refusal: Refusal) -> None:
         """Remember that something failed there."""
-        self.refused.setdefault(where, refusal)
+        self.refused.setdefault(where, {})[refusal.of] = refusal
         self.succeeded.get(where, set()).discard(refusal.of)
 
     def went(self, where: Place, of: str) -> None:
         """Remember that something went well there."""
         self.succeeded.setdefault(where, set()).add(of)
-        if where in self.refused and self.refused[where].of == of:
-            del self.refused[where]
+        self.refused.get(where, {}).pop(of, None)
+
+    def excuse(self, of: str) -> None:
+        """Forget what may have passed when the resource is read again: all but a lack of rights."""
+        for refusals in self.refused.values():
+            for asked in (of, ""):
+                if asked in refusals and not refusals[asked].is_denied:
+                    del refusals[asked]
 
     def explains(self, gap: str) -> bool:
         """Whether a verdict's gap comes from a refused call, which is a gap of its own."""

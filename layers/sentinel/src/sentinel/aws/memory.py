@@ -16,12 +16,15 @@ from sentinel.subject import Activity, Identity, Resource
 KEPT = timedelta(days=90)
 AT_MOST = 1000
 """Activities that are counted of one hour; beyond it a count says "at least"."""
+TODO = "recheck"
+"""What the index of due work lists rechecks under."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
     """A live read that is due: of which resource, and not older than which event.
 
+    *attempts* counts reads that were doubted, *sent_again* messages that seem to have been lost.
     *ended*: the event said that the resource was deleted.
     """
 
@@ -30,6 +33,7 @@ class Recheck:
     after: datetime
     due: datetime
     attempts: int = 0
+    sent_again: int = 0
     sent: bool = False
     ended: bool = False
 
@@ -98,31 +102,46 @@ class Memory:
         waiting = self.recheck(recheck.identity)
         if waiting is None:
             return self.schedule(recheck)
-        if (recheck.after, recheck.ended) > (waiting.after, waiting.ended):
+        later = (recheck.after, recheck.ended) > (waiting.after, waiting.ended)
+        if later:
             self._update(
                 _subject_key(recheck.identity, "recheck"),
-                "SET #after = :after, ended = :ended",
+                "SET #after = :after, ended = :ended, todo = :todo, sent_again = :none",
                 "attribute_exists(pk) AND #after <= :after",
                 {"#after": "after"},
                 {
                     ":after": {"S": moment.text(recheck.after)},
                     ":ended": {"S": _yes(recheck.ended)},
+                    ":todo": {"S": TODO},
+                    ":none": {"N": "0"},
                 },
             )
-        return not waiting.sent or waiting.due < recheck.due - timedelta(minutes=5)
+        overdue = waiting.due < recheck.due - timedelta(minutes=5)
+        return not waiting.sent or (later and overdue)
 
     def sent(self, recheck: Recheck) -> None:
         """Say that the message of a recheck is on its way."""
         self._update(
             _subject_key(recheck.identity, "recheck"),
-            "SET sent = :yes, due = :due, attempts = :attempts",
+            "SET sent = :yes, due = :due, attempts = :attempts, sent_again = :again",
             "attribute_exists(pk)",
             {},
             {
                 ":yes": {"S": "yes"},
                 ":due": {"S": moment.text(recheck.due)},
                 ":attempts": {"N": str(recheck.attempts)},
+                ":again": {"N": str(recheck.sent_again)},
             },
+        )
+
+    def leave(self, recheck: Recheck) -> None:
+        """Take a recheck off the list of what is due; its message, redriven, still finds it."""
+        self._update(
+            _subject_key(recheck.identity, "recheck"),
+            "REMOVE todo",
+            "attribute_exists(pk) AND #after <= :after",
+            {"#after": "after"},
+            {":after": {"S": moment.text(recheck.after)}},
         )
 
     def done(self, recheck: Recheck) -> bool:
@@ -145,7 +164,7 @@ class Memory:
             IndexName="due",
             KeyConditionExpression="todo = :recheck AND due < :before",
             ExpressionAttributeValues={
-                ":recheck": {"S": "recheck"},
+                ":recheck": {"S": TODO},
                 ":before": {"S": moment.text(before)},
             },
         ):
@@ -283,9 +302,10 @@ def _recheck_item(recheck: Recheck) -> Item:
         kind=recheck.kind,
         identity=json.dumps(asdict(recheck.identity)),
         after=moment.text(recheck.after),
-        todo="recheck",
+        todo=TODO,
         due=moment.text(recheck.due),
         attempts=recheck.attempts,
+        sent_again=recheck.sent_again,
         ended=_yes(recheck.ended),
     )
     return item | attributes(sent="yes") if recheck.sent else item
@@ -299,6 +319,7 @@ def _recheck_from(item: Item) -> Recheck:
         after=moment.parse(fields["after"]),
         due=moment.parse(fields["due"]),
         attempts=int(fields["attempts"]),
+        sent_again=int(fields["sent_again"]),
         sent="sent" in fields,
         ended=fields.get("ended") == "yes",
     )

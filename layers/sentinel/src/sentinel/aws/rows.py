@@ -11,11 +11,12 @@ from pydantic import TypeAdapter
 
 from sentinel import moment
 from sentinel.gap import Gap, GapChange
-from sentinel.life import Change, Finding, Standing
+from sentinel.life import Change, Finding, Standing, Status
 from sentinel.subject import Identity
 
 Item = dict[str, dict[str, str]]
 VERSION = 1
+_NAMES: Mapping[type, str] = {Finding: "finding", Gap: "gap"}
 
 
 class UnknownVersion(ValueError):
@@ -65,12 +66,13 @@ def standing_item(standing: Standing) -> Item:
 
 
 def head_item(head: Finding | Gap) -> Item:
-    """A finding or gap as it is stored; *status* and *changed* are the index by status."""
+    """A finding or gap as it is stored; *listed* and *changed* are the index by status."""
     return head_key(identifier(head)) | attributes(
         v=VERSION,
         version=head.version,
         what=_what(head),
         status=head.status.value,
+        listed=listed(type(head), head.status),
         changed=moment.text(head.changed_at),
         account=_place(head)[0],
         region=_place(head)[1],
@@ -109,6 +111,11 @@ def identifier(head: Finding | Gap) -> str:
     return head.fingerprint if isinstance(head, Finding) else head.id
 
 
+def listed(kind: type[Finding] | type[Gap], status: Status) -> str:
+    """Under what the index lists findings, or gaps, of a status."""
+    return f"{_NAMES[kind]} {status.value}"
+
+
 def standing_from(item: Item) -> Standing:
     """The standing that an item holds."""
     found: Standing = _read(Standing, item)
@@ -123,7 +130,7 @@ def head_from(item: Item) -> Finding | Gap:
 
 
 def _what(head: Finding | Gap) -> str:
-    return "finding" if isinstance(head, Finding) else "gap"
+    return _NAMES[type(head)]
 
 
 def _place(head: Finding | Gap) -> tuple[str, str]:

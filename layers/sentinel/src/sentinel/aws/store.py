@@ -96,15 +96,17 @@ class Store:
                 return change
         raise Contended(fingerprint)
 
-    def by_status(self, status: life.Status) -> Iterator[Finding | Gap]:
-        """The findings and gaps with a status, the latest change last; as the index shows them."""
-        for item in self._query(
-            IndexName="by_status",
-            KeyConditionExpression="#status = :status",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":status": {"S": status.value}},
-        ):
-            yield rows.head_from(item)
+    def findings(self, status: life.Status) -> Iterator[Finding]:
+        """The findings with a status, the latest change last; as the index shows them."""
+        for head in self._listed(Finding, status):
+            if isinstance(head, Finding):
+                yield head
+
+    def gaps(self, status: life.Status) -> Iterator[Gap]:
+        """The gaps with a status, the latest change last; as the index shows them."""
+        for head in self._listed(Gap, status):
+            if isinstance(head, Gap):
+                yield head
 
     def due(self, before: datetime) -> Iterator[Item]:
         """The rows of the outbox that were to be told before a time and still lack a mark."""
@@ -187,6 +189,16 @@ class Store:
     def again(self, row: Item) -> Item | None:
         """A row as it is now."""
         return self._get({"pk": row["pk"], "sk": row["sk"]})
+
+    def _listed(
+        self, kind: type[Finding] | type[Gap], status: life.Status
+    ) -> Iterator[Finding | Gap]:
+        for item in self._query(
+            IndexName="by_status",
+            KeyConditionExpression="listed = :listed",
+            ExpressionAttributeValues={":listed": {"S": rows.listed(kind, status)}},
+        ):
+            yield rows.head_from(item)
 
     def _findings_of(self, verdict: Verdict, standing: Standing | None) -> dict[str, Finding]:
         keys = {problem.key for problem in verdict.problems} | set(

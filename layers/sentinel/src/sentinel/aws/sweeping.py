@@ -1,27 +1,27 @@
 """Sweeping: everything that exists is read and judged, slice by slice, and what is gone is closed.
 
-What fails is a gap and delays nothing else; it is raised after the walk. A sweep that runs out of
-time says what is unfinished and goes on there.
+What fails delays nothing else, and the summary says so. A sweep that runs out of time says what is
+unfinished and goes on there.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sentinel import catalog, moment
-from sentinel.aws import clock
+from sentinel.aws import agentcore_reader, clock
 from sentinel.aws.edge import Edge
 from sentinel.aws.evaluation import Evaluation
 from sentinel.aws.failures import Failures
 from sentinel.aws.live import Unread
 from sentinel.finding import Verdict
 from sentinel.judge import CannotRead
-from sentinel.life import Finding, Status
+from sentinel.life import Status
 from sentinel.rule import Rule
 from sentinel.subject import Identity, Resource
 from sentinel.sweep import Request, Slice, Summary
@@ -49,20 +49,22 @@ class Sweeper:
     def __init__(self, edge: Edge, holder: str) -> None:
         self._edge, self._holder = edge, holder
         self._evaluation = Evaluation(edge)
-        self._failures = Failures()
+        self.failures = Failures()
         self.summary = Summary()
 
     def sweep(self, asked: Mapping[str, Any], enough_time: Callable[[], bool]) -> dict[str, Any]:
         """Walk what is asked for, or go on with ``{"resume": name}``; the answer is the summary.
 
-        Raises BadRequest, Busy while another sweep holds the lease, and, when all is walked and
-        kept, what failed on the way.
+        What failed on the way is in *failures* and in the summary's ``errors``. Raises BadRequest,
+        and Busy while another sweep holds the lease: this one then waits to be resumed.
         """
         now = clock.now()
+        running = self._started(asked)
         if not self._edge.memory.take("sweep", self._holder, now + LEASE, now):
-            raise Busy("another sweep is running; it gives its lease back within 15 minutes")
+            if not asked.get("resume"):
+                self._stands(running, ["everything"])
+            raise Busy("another sweep is running; this one begins by itself soon after it ends")
         try:
-            running = self._started(asked)
             return self._walk(running, enough_time)
         finally:
             self._edge.memory.give_back("sweep", self._holder)
@@ -78,16 +80,14 @@ class Sweeper:
         self._note(name, "request", json.dumps(asdict(request)))
         return Sweep(name, request, frozenset())
 
-    def _stands(self, running: Sweep, waiting: Sequence[Slice]) -> list[str]:
-        """Say how far the sweep is, so that another can go on; gives what is unfinished.
+    def _stands(self, running: Sweep, unfinished: Sequence[str]) -> None:
+        """Say what is unfinished of the sweep, so that another can go on.
 
         It takes the place of an earlier sweep of the same request, and of no other.
         """
-        unfinished = [one.name for one in waiting]
         state = {"sweep": running.name, "unfinished": unfinished}
         asked = hashlib.sha256(json.dumps(asdict(running.request)).encode()).hexdigest()
         self._edge.memory.put_note("sweep", asked, json.dumps(state), clock.now() + KEPT)
-        return unfinished
 
     def _walk(self, running: Sweep, enough_time: Callable[[], bool]) -> dict[str, Any]:
         policy = self._edge.policy_copy.current()
@@ -96,18 +96,18 @@ class Sweeper:
         slices = running.request.slices(policy, account, regions)
         waiting = [one for one in slices if one.name not in running.done]
         rules = [r for r in running.request.chosen_rules() if r.id not in policy.disabled]
-        self._stands(running, waiting)
+        self._stands(running, [one.name for one in waiting])
         while waiting and enough_time():
             one = waiting.pop(0)
-            with self._failures.kept(f"sweeping {one.name}"):
+            with self.failures.kept(f"sweeping {one.name}"):
                 self.one_slice(one, None if not running.request.rules else rules)
-            with self._failures.kept(f"telling the gaps of {one.name}"):
+            with self.failures.kept(f"telling the gaps of {one.name}"):
                 self._evaluation.finish()
             self._note(running.name, one.name, moment.text(clock.now()))
-        unfinished = self._stands(running, waiting)
-        self.summary.gaps += self._failures.texts()
-        self._failures.raise_all(f"sweep {running.name} failed in part")
-        return {"sweep": running.name, "unfinished": unfinished, **asdict(self.summary)}
+        unfinished = [one.name for one in waiting]
+        self._stands(running, unfinished)
+        ended = {"sweep": running.name, "unfinished": unfinished, "errors": self.failures.texts()}
+        return ended | asdict(self.summary)
 
     def one_slice(self, one: Slice, rules: Sequence[Rule] | None) -> None:
         """Judge everything in a slice; close what a completed list no longer has."""
@@ -126,7 +126,8 @@ class Sweeper:
                     continue
                 seen.add(found.key)
                 self.summary.judged += 1
-                self._judge(kind, found.identity, found, started, chosen)
+                as_of = self._evaluation.tells_of(found, started)
+                self._judge(kind, found.identity, found, as_of, chosen)
         except CannotRead as refused:
             self.summary.gaps.append(f"{one.name}: {refused}")
         else:
@@ -141,7 +142,7 @@ class Sweeper:
         started: datetime,
         rules: Sequence[Rule] | None,
     ) -> None:
-        with self._failures.kept(f"judging {identity.key}"):
+        with self.failures.kept(f"judging {identity.key}"):
             self.summary.add(self._evaluation.fresh(kind, identity, resource, started, rules))
 
     def _blind(
@@ -152,7 +153,7 @@ class Sweeper:
         verdicts = [
             Verdict(rule.id, identity, clock.now(), gap=why, from_read=True) for rule in chosen
         ]
-        with self._failures.kept(f"storing that {identity.key} cannot be read"):
+        with self.failures.kept(f"storing that {identity.key} cannot be read"):
             self._evaluation.record(verdicts)
             self.summary.add(verdicts)
 
@@ -166,14 +167,7 @@ class Sweeper:
     ) -> None:
         """What has findings and was not listed is gone, or is read where absence cures nothing."""
         missing = {
-            found.subject
-            for status in (Status.OPEN, Status.SUPPRESSED)
-            for found in self._edge.store.by_status(status)
-            if isinstance(found, Finding)
-            and (found.subject.account, found.subject.region, found.subject.kind)
-            == (one.account, one.region, one.kind)
-            and found.subject.key not in seen
-            and found.as_of < started
+            identity for identity in self._told_of(kind, one, started) if identity.key not in seen
         }
         for identity in sorted(missing, key=lambda subject: subject.key):
             self.summary.gone += 1
@@ -185,6 +179,17 @@ class Sweeper:
                     continue
                 resource = None
             self._judge(kind, identity, resource, started, rules)
+
+    def _told_of(self, kind: type[Resource], one: Slice, started: datetime) -> Iterator[Identity]:
+        """What people were told of in a slice and before a time, by a finding or by a gap."""
+        for status in (Status.OPEN, Status.SUPPRESSED):
+            for found in self._edge.store.findings(status):
+                if one.holds(found.subject) and found.as_of < started:
+                    yield found.subject
+        for gap in self._edge.store.gaps(Status.OPEN):
+            about = agentcore_reader.identity(kind, gap.example)
+            if about and one.holds(about) and gap.changed_at < started:
+                yield about
 
     def _note(self, name: str, key: str, body: str) -> None:
         self._edge.memory.put_note(f"sweep#{name}", key, body, clock.now() + KEPT)

@@ -13,13 +13,13 @@ from datetime import timedelta
 
 from sentinel import catalog, life, moment
 from sentinel.arn import partition_of
-from sentinel.aws import clock, mail, rows
+from sentinel.aws import alarms, clock, mail, rows
 from sentinel.aws.announcer import announce
 from sentinel.aws.edge import Edge
-from sentinel.aws.evaluation import Evaluation
 from sentinel.aws.failures import Failures
 from sentinel.aws.notifier import LEASE_SECONDS, MESSAGES_A_MINUTE, Notifier
 from sentinel.aws.policy_copy import KEY
+from sentinel.aws.rechecks import Rechecks
 from sentinel.aws.rows import Item
 from sentinel.finding import Severity
 from sentinel.gap import Gap, gap_id
@@ -45,6 +45,7 @@ class Tender:
         """Do everything that is due. Raises the failures of all parts together, after the last."""
         failures = Failures()
         for part in (
+            self._alarms,
             self._outbox,
             self._rechecks,
             self._exemptions,
@@ -57,6 +58,9 @@ class Tender:
                 part()
         failures.raise_all("tending failed in part")
         return self.done
+
+    def _alarms(self) -> None:
+        self.done["alarms"] += alarms.look(self._edge)
 
     def _outbox(self) -> None:
         """Announce and tell what is due. A row or channel that fails delays no other."""
@@ -129,10 +133,10 @@ class Tender:
         return digest(f"digest.{notices[0].id}", notices)
 
     def _rechecks(self) -> None:
-        evaluation = Evaluation(self._edge)
-        for recheck in self._edge.memory.overdue(clock.now() - GRACE):
-            evaluation.send(recheck, 0)
-            self.done["rechecked"] += 1
+        """Send the messages of overdue rechecks again; what always fails is not sent for ever."""
+        rechecks = Rechecks(self._edge)
+        for recheck in list(self._edge.memory.overdue(clock.now() - GRACE)):
+            self.done["rechecked"] += rechecks.send_again(recheck)
 
     def _exemptions(self) -> None:
         """Uncover what an exemption hid that is over; an old copy may not have its renewal."""
@@ -145,8 +149,8 @@ class Tender:
             covered = policy.exemption(stored.rule, stored.subject, now)
             return life.uncovered(stored, now) if hidden and not covered else None
 
-        for found in list(self._edge.store.by_status(Status.SUPPRESSED)):
-            if isinstance(found, Finding) and self._edge.store.move(found.fingerprint, uncovering):
+        for found in list(self._edge.store.findings(Status.SUPPRESSED)):
+            if self._edge.store.move(found.fingerprint, uncovering):
                 self.done["uncovered"] += 1
 
     def _policy(self) -> None:
@@ -173,15 +177,15 @@ class Tender:
             return life.recounted(stored, now) if stored.problem.count > stored.told else None
 
         kinds = {kind.kind for kind in catalog.activities()}
-        for found in list(self._edge.store.by_status(Status.OPEN)):
-            if isinstance(found, Finding) and found.subject.kind in kinds and moving(found):
+        for found in list(self._edge.store.findings(Status.OPEN)):
+            if found.subject.kind in kinds and moving(found):
                 self.done["activities"] += bool(self._edge.store.move(found.fingerprint, moving))
 
     def _doubtful_events(self) -> None:
         """Close the gaps of events that were not judged, once none came for a while."""
-        for found in list(self._edge.store.by_status(Status.OPEN)):
+        for found in list(self._edge.store.gaps(Status.OPEN)):
             quiet = clock.now() - found.changed_at >= QUIET
-            if isinstance(found, Gap) and found.kind == "event" and quiet:
+            if found.kind == "event" and quiet:
                 self._edge.store.cure(found.id)
 
     def _sweep(self) -> None:
