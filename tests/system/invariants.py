@@ -1,6 +1,6 @@
 """What must hold after every run, whatever went wrong: pure functions over what a run left behind.
 
-R1, R2 and so on are the project's promises, as docs/operations.md numbers them.
+R1, R2 and so on number what the project promises.
 """
 
 from __future__ import annotations
@@ -200,8 +200,10 @@ def r14_every_change_is_told(story: Story) -> Iterator[str]:
 
 
 def r15_nothing_is_told_twice_without_a_crash(story: Story) -> Iterator[str]:
-    """Mails double once at most for each failure, posts never: the bot finds what it posted."""
-    failures = max(story.kills + story.lost, story.faulty)
+    """A mail doubles once at most for each time that its mark could be lost: in a crash, with an
+    answer, or because the table refused it. A post never does: the bot finds what it posted.
+    """
+    failures = story.kills + story.lost + _refused_marks(story)
     for sink, told, allowed in (
         ("Slack", Counter(map(_told, story.posts)), 0),
         ("mail", Counter((mail.subject, mail.body) for mail in story.mails), failures),
@@ -209,6 +211,16 @@ def r15_nothing_is_told_twice_without_a_crash(story: Story) -> Iterator[str]:
         doubles = sum(count - 1 for count in told.values())
         if doubles > allowed:
             yield f"{doubles} doubles in {sink} after {failures} failures"
+
+
+def _refused_marks(story: Story) -> int:
+    """How often the table refused an update for a reason other than its condition."""
+    return sum(
+        entry.call.operation == "UpdateItem"
+        and entry.answer.error_code not in (None, "ConditionalCheckFailedException")
+        for entry in story.history
+        if isinstance(entry, CallMade)
+    )
 
 
 def r16_the_message_shows_the_last_change(story: Story) -> Iterator[str]:

@@ -10,8 +10,18 @@ from dataclasses import dataclass
 
 LEGAL: Mapping[str, Mapping[str, str]] = {
     "": {"opened": "OPEN", "suppressed": "SUPPRESSED"},
-    "OPEN": {"changed": "OPEN", "suppressed": "SUPPRESSED", "resolved": "RESOLVED"},
-    "SUPPRESSED": {"changed": "SUPPRESSED", "reopened": "OPEN", "resolved": "RESOLVED"},
+    "OPEN": {
+        "changed": "OPEN",
+        "raised": "OPEN",
+        "suppressed": "SUPPRESSED",
+        "resolved": "RESOLVED",
+    },
+    "SUPPRESSED": {
+        "changed": "SUPPRESSED",
+        "raised": "SUPPRESSED",
+        "reopened": "OPEN",
+        "resolved": "RESOLVED",
+    },
     "RESOLVED": {"reopened": "OPEN", "suppressed": "SUPPRESSED"},
 }
 """Where a move leads from where; a move that is not here never happens."""
@@ -48,6 +58,8 @@ def violations(changes: Iterable[Moved]) -> list[str]:
             wrong.append(f"{moved.move} from {status or 'nothing'} in episode {moved.episode}")
         if moved.move == "changed" and (moved.severity, moved.count) == seen:
             wrong.append("changed, and nothing did")
+        if moved.move == "raised" and int(moved.severity) <= int(seen[0] or 0):
+            wrong.append(f"raised from {seen[0]} to {moved.severity}")
         number = moved.number
         status, episode = moved.status, moved.episode
         seen = moved.severity, moved.count

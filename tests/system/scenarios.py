@@ -106,11 +106,16 @@ def update_engine(stage: Stage, mode: str) -> None:
     update_gateway(stage, **engine(stage, mode))
 
 
-def guarded_gateway(stage: Stage) -> None:
-    """A gateway whose policy engine enforces, and which was seen so: there is a baseline."""
+def policy_engine(stage: Stage) -> None:
+    """A policy engine, at rest."""
     made = control(stage).create_policy_engine(name="guards")
     stage.names["engine"] = made["policyEngineArn"]
     stage.drain()
+
+
+def guarded_gateway(stage: Stage) -> None:
+    """A gateway whose policy engine enforces, and which was seen so: there is a baseline."""
+    policy_engine(stage)
     create_gateway(stage, authorizerType="AWS_IAM", **engine(stage, "ENFORCE"))
 
 
@@ -196,6 +201,25 @@ GATEWAY_COMES_AND_GOES = Scenario(
         Step(delete_gateway, {AUTHORIZER: CLOSED}),
     ),
 )
+GUARD_IS_LOST = Scenario(
+    "an open gateway loses its guard, gets it back and goes",
+    (
+        Step(
+            lambda stage: create_gateway(stage, **engine(stage, "ENFORCE")),
+            {AUTHORIZER: Severity.MEDIUM},
+        ),
+        Step(
+            lambda stage: update_gateway(stage, authorizerType="NONE", **engine(stage, "LOG_ONLY")),
+            {AUTHORIZER: OPEN},
+        ),
+        Step(
+            lambda stage: update_gateway(stage, authorizerType="NONE", **engine(stage, "ENFORCE")),
+            {AUTHORIZER: Severity.MEDIUM},
+        ),
+        Step(delete_gateway, {AUTHORIZER: CLOSED}),
+    ),
+    before=policy_engine,
+)
 ENGINE_FLAPS = Scenario(
     "a policy engine stops enforcing, enforces, stops again and enforces",
     tuple(
@@ -237,6 +261,7 @@ TRAIL_STOPS = Scenario(
 )
 SCENARIOS = (
     GATEWAY_COMES_AND_GOES,
+    GUARD_IS_LOST,
     ENGINE_FLAPS,
     ENGINE_DROPPED,
     ROLE_WIDENED,

@@ -91,10 +91,10 @@ def test_what_may_not_be_read_is_said() -> None:
 
 
 def test_no_permission_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def deny(path: Path, mode: str) -> None:
+    def deny(path: str) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", deny)
+    monkeypatch.setattr(sources, "FileIO", deny)
     (error,) = read(Source(str(tmp_path / "a.json")), {}).errors
     assert error.message == "no permission to read it; change its mode or your user"
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any, Protocol, cast
 
 Text = bytes | bytearray
@@ -36,7 +35,8 @@ class Engine:
     `gunzip` reads one member and raises `gunzip_errors` if it is damaged; None: the reader of
     members does all. `loads` may refuse what the standard library accepts, never the reverse.
     `count` takes (text, pattern), `find` and `rfind` (text, pattern, start, stop). `split_at` cuts
-    the text at each pattern and finds the pieces whose first byte is one of the initials.
+    the text at each pattern and finds the pieces whose first byte is one of the initials. `sparse`
+    is how many bytes apart single bytes must be for looking at each to be faster than `find`.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Engine:
     find: Callable[[Text, bytes, int, int], int]
     rfind: Callable[[Text, bytes, int, int], int]
     split_at: Callable[[Text, bytes, bytes], Split]
+    sparse: int
 
     def __reduce__(self) -> tuple[Callable[[str], Engine], tuple[str]]:
         return _named, (self.name,)
@@ -61,7 +62,7 @@ _MOST_DIGITS = 4_300
 class Split:
     """How often the pattern was there, and (number, start, length) of the pieces looked for.
 
-    The piece before the first pattern has the number 0.
+    The piece after the first pattern has the number 1.
     """
 
     count: int
@@ -81,14 +82,15 @@ def _rfind(text: Text, pattern: bytes, start: int, stop: int) -> int:
 
 
 def _split_at(text: Text, pattern: bytes, initials: bytes) -> Split:
-    pieces: Sequence[Text] = text.split(pattern)
-    wanted = tuple(bytes([initial]) for initial in initials)
-    numbers = [number for number, piece in enumerate(pieces) if piece[:1] in wanted]
-    lengths = list(accumulate(map(len, pieces))) if numbers else []
-    return Split(
-        len(pieces) - 1,
-        [(n, lengths[n] - len(pieces[n]) + n * len(pattern), len(pieces[n])) for n in numbers],
-    )
+    count, found = 0, []
+    at = text.find(pattern)
+    while at >= 0:
+        count, start = count + 1, at + len(pattern)
+        at = text.find(pattern, start)
+        stop = len(text) if at < 0 else at
+        if start < stop and text[start] in initials:
+            found.append((count, start, stop - start))
+    return Split(count, found)
 
 
 STANDARD = Engine(
@@ -102,6 +104,7 @@ STANDARD = Engine(
     find=_find,
     rfind=_rfind,
     split_at=_split_at,
+    sparse=512,
 )
 
 
@@ -117,10 +120,11 @@ def standard_loads(text: str) -> Any:
         raise
     except ValueError:
         # Python refuses to convert over 4,300 digits; such a number is no identifier of AWS.
-        return json.loads(text, strict=False, parse_int=_integer)
+        return json.loads(text, strict=False, parse_int=integer)
 
 
-def _integer(digits: str) -> int | float:
+def integer(digits: str) -> int | float:
+    """Read a JSON integer of any length: what Python refuses to convert comes as a float."""
     return int(digits) if len(digits) < _MOST_DIGITS else float(digits)
 
 
@@ -171,6 +175,7 @@ def _fastest() -> Engine:
         find=find,
         rfind=rfind,
         split_at=split_at,
+        sparse=STANDARD.sparse if split_at is _split_at else 64 * 1024,
     )
 
 
@@ -180,15 +185,11 @@ def _stringzilla_split_at(text: Text, pattern: bytes, initials: bytes) -> Split:
     pieces = Str(text).split(pattern)
     wanted = set(initials.decode())
     try:
-        found = [
-            (number, offset_within(piece, text), len(piece))
-            for number, piece in enumerate(pieces)
-            if piece[0] in wanted
-        ]
+        found = [(number, piece) for number, piece in enumerate(pieces) if piece[0] in wanted]
     except (UnicodeDecodeError, IndexError):
         # A piece starts with a byte that is no character by itself, or is empty.
         return _split_at(text, pattern, initials)
-    return Split(len(pieces) - 1, found)
+    return Split(len(pieces) - 1, [(n, offset_within(p, text), len(p)) for n, p in found])
 
 
 FASTEST = _fastest()

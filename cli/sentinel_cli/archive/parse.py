@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sentinel_cli.archive.engine import Engine, Text, standard_loads
+from sentinel_cli.archive.engine import Engine, Text, integer, standard_loads
 from sentinel_cli.archive.sources import UnreadableError
 
 MOST_ERRORS = 20
@@ -100,7 +100,8 @@ def _has_long_number(text: Text) -> bool:
     digits = text.translate(_DIGITS)
     position = digits.find(_LONG_RUN)
     while position >= 0:
-        if text[max(0, position - 8) : position].rstrip(b"- \t\r\n").endswith((b"[", b":", b",")):
+        before = text[max(0, position - 8) : position].rstrip(b"- \t\r\n")
+        if not before or before.endswith((b"[", b":", b",")):
             return True
         end = digits.find(b" ", position)
         position = -1 if end < 0 else digits.find(_LONG_RUN, end)
@@ -134,7 +135,7 @@ def _lines(text: Text, engine: Engine) -> Iterator[Value | BadLine]:
 
 
 def _stream(text: str) -> Iterator[Any]:
-    decoder = json.JSONDecoder(strict=False)
+    decoder = json.JSONDecoder(strict=False, parse_int=integer)
     position = _end_of_space(text, 0)
     while position < len(text):
         content, position = decoder.raw_decode(text, position)

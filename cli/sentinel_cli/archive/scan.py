@@ -27,9 +27,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from sentinel_cli.archive.engine import Engine, Text
+from sentinel_cli.archive.engine import Engine, Split, Text
 from sentinel_cli.archive.parse import parse
 from sentinel_cli.archive.shapes import DELIVERED_BY, Record, Watch
 
@@ -44,6 +46,7 @@ _DELIVERY = _SOURCE + DELIVERED_BY.encode()
 _SOURCE_AND_NAME = re.compile(rb'([^"\\]*)","eventName":"([^"\\]*)"')
 _SECOND_NAME = b'"eventName"'
 _ESCAPE = b"\\"
+_NUMBER = ord("u")
 _ESCAPED_NAME = re.compile(
     # - . 0-9 : A-Z _ a-z, the characters of member names, event names and sources
     rb"\\u00(?:2[dDeE]|3[0-9aA]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])"
@@ -71,11 +74,10 @@ def scan(text: Text, watch: Watch, engine: Engine) -> Scan:
     sources = engine.split_at(text, _SOURCE, b"".join(initials))
     if engine.count(text, _START) + 1 != sources.count:
         raise NotCompactError
-    # Each record has one source: the piece after the first source is of record 0.
     records = [
+        # Each record has one source: the piece after the first source is of record 0.
         (number - 1, _parse_record(text, start, end, engine))
-        for number, start, length in sources.found
-        if _may_be_watched(text, start, start + length, watch, engine)
+        for number, start in _maybe_watched(text, sources, watch, engine)
     ]
     return Scan(sources.count, records)
 
@@ -109,26 +111,53 @@ def _is_deep(text: Text) -> bool:
 
 
 def _spells_a_name(text: Text, engine: Engine) -> bool:
-    first = engine.find(text, b"\\u00", 0, len(text))
+    start = _first_escape(text, engine.sparse)
+    first = -1 if start < 0 else engine.find(text, b"\\u00", start, len(text))
     return first >= 0 and _ESCAPED_NAME.search(text, first) is not None
 
 
-def _may_be_watched(text: Text, start: int, stop: int, watch: Watch, engine: Engine) -> bool:
+def _first_escape(text: Text, sparse: int) -> int:
+    """Return a place before which no character is spelled as a number, -1 if none is at all.
+
+    Single bytes are found fastest, unless there are many of them.
+    """
+    at, left = text.find(_ESCAPE), len(text) // sparse
+    while at >= 0 and text[at + 1] != _NUMBER and left > 0:
+        at, left = text.find(_ESCAPE, at + 2), left - 1
+    return at
+
+
+def _maybe_watched(
+    text: Text, sources: Split, watch: Watch, engine: Engine
+) -> Iterator[tuple[int, int]]:
     """Tell by the piece of text between a record's source and the next record's."""
-    found = _SOURCE_AND_NAME.match(text, start)
-    if found is None:
-        # Escapes, or another member follows the source.
-        return True
-    # Whatever is not ASCII decodes to something, and nothing watched looks like it.
-    source, name = found.groups()
-    watched = str(source, "latin-1")
-    if watched not in watch:
-        return False
-    names = watch[watched]
-    if names is None or str(name, "latin-1") in names:
-        return True
-    # A second name in the same record would be the one that counts.
-    return engine.find(text, _SECOND_NAME, found.end(), stop) >= 0
+    watched = _encoded(frozenset(watch.items()))
+    for number, start, length in sources.found:
+        found = _SOURCE_AND_NAME.match(text, start)
+        # None: escapes, or another member follows the source.
+        if found is not None:
+            source, name = found.groups()
+            if source not in watched:
+                continue
+            names = watched[source]
+            if (
+                names is not None
+                and name not in names
+                # A second name in the same record would be the one that counts.
+                and engine.find(text, _SECOND_NAME, found.end(), start + length) < 0
+            ):
+                continue
+        yield number, start
+
+
+@lru_cache(maxsize=4)
+def _encoded(
+    watch: frozenset[tuple[str, frozenset[str] | None]],
+) -> Mapping[bytes, frozenset[bytes] | None]:
+    return {
+        source.encode(): None if names is None else frozenset(map(str.encode, names))
+        for source, names in watch
+    }
 
 
 def _parse_record(text: Text, offset: int, end: int, engine: Engine) -> Record:

@@ -12,6 +12,7 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -74,7 +75,7 @@ def load(source: Source) -> bytes:
         if source.is_standard_input:
             data = _read_capped(sys.stdin.buffer)
         else:
-            with Path(source.name).open("rb") as stream:
+            with FileIO(source.name) as stream:
                 data = _read_capped(stream)
     except PermissionError:
         raise UnreadableError("no permission to read it; change its mode or your user") from None
@@ -98,8 +99,8 @@ def load(source: Source) -> bytes:
 def _read_capped(stream: BinaryIO) -> bytes:
     """Read all of a stream, or a little over `LARGEST_FILE` of it."""
     status = os.fstat(stream.fileno())
-    if stat.S_ISREG(status.st_mode):
-        return stream.read() if status.st_size <= LARGEST_FILE else stream.read(LARGEST_FILE + 1)
+    if stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST_FILE:
+        return stream.read()
     # A pipe or a device does not say how long it is.
     parts, size = [], 0
     while size <= LARGEST_FILE and (part := stream.read(_BLOCK)):
