@@ -31,11 +31,7 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
     "bedrock-agentcore:GetGateway": ("bedrock-agentcore:*:{account}:gateway/*",),
     "bedrock-agentcore:GetGatewayTarget": ("bedrock-agentcore:*:{account}:gateway/*",),
     "bedrock-agentcore:GetHarness": ("bedrock-agentcore:*:{account}:harness/*",),
-    "bedrock-agentcore:GetResourcePolicy": (
-        "bedrock-agentcore:*:{account}:runtime/*",
-        "bedrock-agentcore:*:{account}:gateway/*",
-        "bedrock-agentcore:*:{account}:harness/*",
-    ),
+    "bedrock-agentcore:GetResourcePolicy": ("bedrock-agentcore:*:{account}:runtime/*",),
     "bedrock-agentcore:ListAgentRuntimes": (ANY,),
     "bedrock-agentcore:ListGatewayTargets": ("bedrock-agentcore:*:{account}:gateway/*",),
     "bedrock-agentcore:ListGateways": (ANY,),

@@ -13,7 +13,12 @@ from embedded_account.calls import Call, Caller
 # "Execution role permissions" of Lambda's pages on SQS and on DynamoDB streams
 _POLLING_ACTIONS = {
     "sqs": ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
-    "dynamodb": ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+    "dynamodb": (
+        "dynamodb:DescribeStream",
+        "dynamodb:GetRecords",
+        "dynamodb:GetShardIterator",
+        "dynamodb:ListStreams",
+    ),
 }
 
 
@@ -45,6 +50,11 @@ class Access:
             for action in actions
         )
         return next((refusal for refusal in refusals if refusal is not None), None)
+
+    def lambda_may(self, role_arn: str, action: str, resource: str) -> bool:
+        """Whether Lambda may do *action* with the role of a function."""
+        service = "lambda.amazonaws.com"
+        return not self.role_may(role_arn, action, resource, service=service, source_arn=None)
 
     def service_may(
         self, principal: str, action: str, resource: str, *, source_arn: str

@@ -26,6 +26,7 @@ from moto.moto_api._internal import mock_random
 
 from embedded_account import agentcore, aws_managed_policies, cloudformation, garbage, trails
 from embedded_account.access import Access
+from embedded_account.alarms import Alarms
 from embedded_account.asynchronous import invoke_repair
 from embedded_account.authorization import Authorizer, Organization
 from embedded_account.calls import Answer, Call
@@ -33,7 +34,9 @@ from embedded_account.clock import Clock, VirtualClock, WallClock, clock_repairs
 from embedded_account.cloudtrail_record import event_of, event_region, record_of
 from embedded_account.destinations import Destinations
 from embedded_account.doorway import Doorway, Hall, Observer, Tell
+from embedded_account.dynamodb_answers import answer_repairs
 from embedded_account.event_bus import EventBuses, Targets
+from embedded_account.function_logs import FunctionLogs, logging_repairs
 from embedded_account.functions import InProcessRunner, ProcessRunner
 from embedded_account.invocation import FunctionSpec, Runner
 from embedded_account.lambdas import Lambdas, event_sources, url_id
@@ -41,6 +44,7 @@ from embedded_account.listener import IN_PROCESS_URL, Listener, in_process, send
 from embedded_account.mailbox import Mailbox, installed
 from embedded_account.moto_repairs import repaired
 from embedded_account.mounts import FunctionUrlMount, SlackMount
+from embedded_account.queue_gaps import queue_gap_repairs
 from embedded_account.queues import EventSource, QueuePoller, enqueue, queue_repairs
 from embedded_account.schedule import Schedule
 from embedded_account.service_models import client_loader
@@ -110,7 +114,10 @@ class EmbeddedAccount:
     def _connect(self) -> None:
         """Tie the parts together: who calls whom, and which of them the world asks for work."""
         self.lambdas = Lambdas(
-            self.world, lambda: self.runner, lambda *what: destinations.send(*what)
+            self.world,
+            lambda: self.runner,
+            lambda *what: destinations.send(*what),
+            FunctionLogs(self.world.clock.now, self._access.lambda_may),
         )
         destinations = Destinations(self.world, self.client, self.lambdas.role_of)
         targets = Targets(
@@ -121,6 +128,7 @@ class EmbeddedAccount:
         )
         self.buses = EventBuses(self.world, self._access, targets)
         self.schedule = Schedule(self.world, self.buses.deliver)
+        self._alarms = Alarms(self.world, self.buses)
         tables, queues = (functools.partial(event_sources, name) for name in ("dynamodb", "sqs"))
         invoke, may_poll = self.lambdas.invoke, self._may_poll
         self._streams = StreamPoller(self.world, tables, invoke, may_poll, destinations.send)
@@ -296,19 +304,24 @@ class EmbeddedAccount:
             *clock_repairs(self.world.clock),
             *self.buses.repairs(),
             *queue_repairs(self.world),
+            *queue_gap_repairs(),
             *mapping_repairs(self._streams),
             invoke_repair(self.lambdas.answer),
             transaction_repair(),
+            *answer_repairs(),
+            *logging_repairs(),
         )
 
     def _begin(self, call: Call) -> Tell:
         """Remember which trails log now: StopLogging is still told by the one that it stops."""
         aws_managed_policies.load_if_named(call)
         before = logging_trails(call.account) if call.service == "cloudtrail" else ()
+        tell_alarm = self._alarms.before(call)
 
         def tell(answer: Answer) -> None:
             self.world.record(CallMade(call.at, call, answer))
             self._emit(call, answer, before)
+            tell_alarm(answer)
             self.world.wake()
 
         return tell

@@ -56,6 +56,7 @@ class Destinations:
                 client.publish(TopicArn=destination, Message=text)
             elif service == "s3":
                 bucket = destination.rpartition(":")[2]
+                client.list_objects_v2(Bucket=bucket, MaxKeys=1)  # Lambda wants this right as well
                 client.put_object(Bucket=bucket, Key=key, Body=text.encode())
             else:
                 raise NotImplementedError(f"no destination of kind {service}: {destination}")

@@ -19,7 +19,8 @@ class FunctionSpec:
     """One deployed function: where its code lies and how it is configured.
 
     *code* is the unpacked deployment package, *layers* the unpacked layers in the order in which
-    the function names them. *environment* holds the function's own variables.
+    the function names them. *environment* holds the function's own variables. *log_group* is
+    empty for a function that logs to the group of its own name.
     """
 
     account: str
@@ -32,6 +33,12 @@ class FunctionSpec:
     timeout_seconds: float
     memory_mb: int
     role_arn: str
+    log_group: str = ""
+
+    @property
+    def logs_to(self) -> str:
+        """The name of the log group that the function writes to."""
+        return self.log_group or f"/aws/lambda/{self.name}"
 
     @property
     def arn(self) -> str:
@@ -122,7 +129,7 @@ def lambda_environment(
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{spec.name}",
+        "AWS_LAMBDA_LOG_GROUP_NAME": spec.logs_to,
         "AWS_LAMBDA_LOG_STREAM_NAME": "embedded",
         "LAMBDA_TASK_ROOT": str(spec.code),
         "LANG": "en_US.UTF-8",

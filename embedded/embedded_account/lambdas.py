@@ -19,6 +19,7 @@ from moto.awslambda.models import lambda_backends
 
 from embedded_account.asynchronous import AsynchronousInvocations, SendToDestination
 from embedded_account.cloudformation import SOURCE_TREE_BUCKET, source_tree_path
+from embedded_account.function_logs import FunctionLogs, log_group_of
 from embedded_account.invocation import FunctionSpec, Outcome, Runner
 from embedded_account.queues import EventSource, event_source_of
 from embedded_account.world import FunctionRan, World
@@ -39,10 +40,15 @@ class Lambdas:
     """The functions that moto knows: what they are made of, and their invocation."""
 
     def __init__(
-        self, world: World, runner: Callable[[], Runner], send_to_destination: SendToDestination
+        self,
+        world: World,
+        runner: Callable[[], Runner],
+        send_to_destination: SendToDestination,
+        logs: FunctionLogs,
     ) -> None:
         self._world = world
         self._runner = runner
+        self._logs = logs
         self._unpacked: dict[str, Path] = {}
         self._asynchronous = AsynchronousInvocations(
             world, self.invoke, _invoke_settings, send_to_destination
@@ -50,7 +56,9 @@ class Lambdas:
 
     def invoke(self, function_arn: str, event: Any) -> Outcome:
         """Invoke a function and wait for its outcome. Raises LookupError when it does not exist."""
-        outcome = self._runner().invoke(self.spec_of(function_arn), event)
+        spec = self.spec_of(function_arn)
+        outcome = self._runner().invoke(spec, event)
+        self._logs.keep(spec, outcome)
         self._world.record(FunctionRan(self._world.clock.now(), function_arn, event, outcome))
         return outcome
 
@@ -107,6 +115,7 @@ class Lambdas:
             timeout_seconds=float(function.timeout),
             memory_mb=int(function.memory_size),
             role_arn=function.role,
+            log_group=log_group_of(function),
         )
 
     def _folder(self, location: Mapping[str, str], archive: bytes) -> Path:

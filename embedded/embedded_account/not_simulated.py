@@ -65,7 +65,7 @@ NOT_SIMULATED: tuple[Omission, ...] = (
     ),
     Omission(
         "Alarms, metrics and tracing",
-        "Alarms are made and never ring; metrics are log lines that nobody reads.",
+        "An alarm rings when SetAlarmState makes it; metrics are log lines that nobody reads.",
     ),
     Omission(
         "What agents do",

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from moto.dynamodb.models import dynamodb_backends
+from moto.s3.models import FakeKey, s3_backends
 
 from embedded_account.authorization.need import (
     Need,
@@ -170,6 +171,20 @@ def _versioned(call: Call, action: str) -> str:
 def _read_object(call: Call) -> Iterable[Need]:
     action = {"HeadObject": "GetObject"}.get(call.operation, call.operation)
     yield Need(action_of(call, _versioned(call, action)), _object(call))
+    if not _exists(call):  # GetObject: only who may list the bucket is told that nothing is there
+        yield Need("s3:ListBucket", _bucket(call))
+
+
+def _exists(call: Call) -> bool:
+    """Whether a bucket has an object, or there is no such bucket, which everybody is told."""
+    name, key = call.parameters["Bucket"], call.parameters["Key"]
+    buckets = [
+        backend.buckets[name]
+        for backends in tuple(s3_backends.values())
+        for backend in tuple(backends.values())
+        if name in backend.buckets
+    ]
+    return not buckets or any(isinstance(each.keys.get(key), FakeKey) for each in buckets)
 
 
 _OBJECT_KEYS = {

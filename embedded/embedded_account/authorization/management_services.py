@@ -290,6 +290,11 @@ def _alarms(call: Call) -> Iterator[Need]:
         yield Need(action_of(call), arn(call, "cloudwatch", f"alarm:{name}"))
 
 
+def _every_alarm(call: Call) -> str:
+    """What CloudWatch's own refusals of DescribeAlarms name, whatever the call asks for."""
+    return arn(call, "cloudwatch", "alarm:*")
+
+
 def _put_metrics(call: Call) -> Iterable[Need]:
     context = {"cloudwatch:namespace": str(call.parameters["Namespace"])}
     yield Need("cloudwatch:PutMetricData", "*", context)
@@ -318,9 +323,12 @@ CLOUDTRAIL: Mapping[str, Rule] = {
     **on(everything, "DescribeTrails", "ListTrails", "LookupEvents"),
 }
 CLOUDWATCH: Mapping[str, Rule] = {
-    **dict.fromkeys(("PutMetricAlarm", "PutCompositeAlarm", "DeleteAlarms"), _alarms),
+    **dict.fromkeys(
+        ("PutMetricAlarm", "PutCompositeAlarm", "DeleteAlarms", "SetAlarmState"), _alarms
+    ),
     "PutMetricData": _put_metrics,
-    **on(everything, "DescribeAlarms", "GetMetricData", "GetMetricStatistics", "ListMetrics"),
+    **on(_every_alarm, "DescribeAlarms"),
+    **on(everything, "GetMetricData", "GetMetricStatistics", "ListMetrics"),
     **on(everything, "GetDashboard", "ListDashboards", "PutDashboard"),
 }
 CLOUDFORMATION: Mapping[str, Rule] = {
