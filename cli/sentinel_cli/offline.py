@@ -9,8 +9,9 @@ from typing import Any
 
 from sentinel import catalog, cloudtrail, record
 from sentinel.aws import clock
+from sentinel.baseline import is_good
 from sentinel.cloudtrail import Sighting
-from sentinel.finding import Cause, Severity, Verdict
+from sentinel.finding import Cause, Verdict
 from sentinel.judge import CannotRead, judge
 from sentinel.policy import Policy
 from sentinel.record import Record, Skip, Unreadable
@@ -157,7 +158,7 @@ class OfflineJudge:
             self.world.remember(subject)
         cause = cloudtrail.cause(found)
         verdicts = self._verdicts(subject, found.time, place, cause=cause)
-        if isinstance(subject, Resource) and subject.complete and _is_good(verdicts):
+        if isinstance(subject, Resource) and subject.complete and is_good(verdicts):
             self.world.accept(subject)
 
     def _verdicts(
@@ -185,8 +186,7 @@ class OfflineJudge:
                     cause=cause,
                 )
             except Exception as error:  # noqa: BLE001 - the other rules are judged, then it is told
-                what = f"rule {rule.id} broke: {type(error).__name__}: {error}"
-                self.result.failures.append((place, what))
+                self.result.failures.append((place, broke(rule, error)))
                 continue
             verdicts.append(verdict)
             self._keep(verdict, place)
@@ -201,8 +201,9 @@ class OfflineJudge:
         self.result.no_baseline += verdict.no_baseline
 
 
-def _is_good(verdicts: Sequence[Verdict]) -> bool:
-    return all(v.severity < Severity.HIGH and not v.gap for v in verdicts)
+def broke(rule: Rule, error: Exception) -> str:
+    """What people are told of a rule that broke."""
+    return f"rule {rule.id} broke: {type(error).__name__}: {error}"
 
 
 def needs_order(detail: Mapping[str, Any]) -> bool:

@@ -12,7 +12,15 @@ import pytest
 from sentinel import catalog
 from sentinel.rule import Rule
 from sentinel.subject import Activity, Resource
-from sentinel.subjects import AgentRuntime, CommandRun, Gateway, GatewayTarget, Harness, Trail
+from sentinel.subjects import (
+    AgentRuntime,
+    CommandRun,
+    Gateway,
+    GatewayTarget,
+    Harness,
+    ResourcePolicy,
+    Trail,
+)
 
 RULES = Path(catalog.__file__).parent / "rules"
 MODEL = (RULES / "gateway_enforcement_dropped.py").read_text()
@@ -136,7 +144,7 @@ def test_a_call_is_watched_for_its_own_rules_and_for_those_of_its_parent() -> No
     watched = catalog.watched()["bedrock-agentcore.amazonaws.com"]
     assert watched["CreateGateway"] == (Gateway,)
     assert watched["CreateGatewayTarget"] == (GatewayTarget,)
-    assert "PutResourcePolicy" not in watched
+    assert watched["PutResourcePolicy"] == (ResourcePolicy,)
 
 
 def test_resources_are_swept_and_activities_are_not() -> None:

@@ -249,11 +249,40 @@ def test_a_managed_policy_is_keyed_by_its_arn_however_it_is_told() -> None:
     assert key(IamPolicy, "CreatePolicyVersion", {"policyArn": arn}, **IAM) == arn
 
 
-@pytest.mark.parametrize("member, owner", [("roleName", "role"), ("userName", "user")])
-def test_an_inline_policy_is_keyed_by_its_owner(member: str, owner: str) -> None:
-    request = {member: "a b", "policyName": "p/q"}
-    found = key(IamPolicy, "PutRolePolicy", request, **IAM)
+@pytest.mark.parametrize("call", ["Put", "Delete"])
+@pytest.mark.parametrize("owner", ["role", "user", "group"])
+def test_an_inline_policy_is_keyed_by_the_owner_that_the_call_is_about(
+    call: str, owner: str
+) -> None:
+    strange = {"roleName": "x", "userName": "x", "groupName": "x", "policyArn": GATEWAY}
+    request = strange | {f"{owner}Name": "a b", "policyName": "p/q"}
+    found = key(IamPolicy, f"{call}{owner.title()}Policy", request, **IAM)
     assert found == f"aws/{ACCOUNT}/us-east-1/inline-policy/{owner}/a%20b/p%2Fq"
+
+
+def test_a_created_policy_is_what_aws_answered_and_not_what_the_caller_added() -> None:
+    arn = f"arn:aws:iam::{ACCOUNT}:policy/models"
+    request = {"policyName": "models", "policyArn": f"arn:aws:iam::{ACCOUNT}:policy/decoy"}
+    assert key(IamPolicy, "CreatePolicy", request, {"policy": {"arn": arn}}, **IAM) == arn
+
+
+@pytest.mark.parametrize(
+    "name", ["PutRolePolicy", "DeleteRolePolicy", "AttachRolePolicy", "DetachRolePolicy"]
+)
+def test_a_change_of_a_roles_policies_touches_its_trust(name: str) -> None:
+    request = {"roleName": "r", "policyName": "p", "policyArn": f"arn:aws:iam::{ACCOUNT}:policy/p"}
+    kinds = {s.kind: s for s in cloudtrail.sightings(recorded(name, request, **IAM))}
+    assert set(kinds) == {IamPolicy, IamTrust}
+    assert kinds[IamTrust].identity == IamTrust.of_role("aws", ACCOUNT, "r")
+    with pytest.raises(NotKnown):
+        _ = kinds[IamTrust].subject.assume_role_policy_document  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["AttachUserPolicy", "CreatePolicyVersion"])
+def test_a_policy_that_names_no_role_touches_no_trust(name: str) -> None:
+    request = {"userName": "u", "policyArn": f"arn:aws:iam::{ACCOUNT}:policy/p"}
+    (sighting,) = cloudtrail.sightings(recorded(name, request, **IAM))
+    assert sighting.kind is IamPolicy
 
 
 def test_a_policy_put_to_use_says_so_and_one_only_stored_does_not() -> None:

@@ -24,7 +24,7 @@ OF = identity(Gateway)
 RULE = "gateway_authorizer_none"
 START = datetime(2026, 9, 22, 10, 0, tzinfo=UTC)
 EXEMPTION = Exemption(
-    rule=RULE, resource="*", owner="ann", reason="demo", expires=START + timedelta(days=1)
+    rule=RULE, resource="*", owner="platform", reason="demo", expires=START + timedelta(days=1)
 )
 HIGH, MEDIUM, CRITICAL = Severity.HIGH, Severity.MEDIUM, Severity.CRITICAL
 
@@ -131,6 +131,13 @@ def test_a_blind_look_moves_no_watermark() -> None:
 def test_a_blind_look_keeps_what_was_found_before_it_went_blind() -> None:
     book = Book().apply(look(1, HIGH, CRITICAL), look(2, HIGH, gap="refused"))
     assert book.open == {"": HIGH, "1": CRITICAL}
+
+
+def test_a_blind_look_lowers_nothing_and_may_raise() -> None:
+    book = Book().apply(look(1, CRITICAL), look(2, MEDIUM, gap="GetResourcePolicy: throttled"))
+    assert (book.moves, book.open) == (["opened"], {"": CRITICAL})
+    book = Book().apply(look(1, MEDIUM), look(2, CRITICAL, gap="GetResourcePolicy: throttled"))
+    assert (book.moves, book.open) == (["opened", "raised"], {"": CRITICAL})
 
 
 def test_a_look_closes_only_what_it_no_longer_sees() -> None:

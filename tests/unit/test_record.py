@@ -73,7 +73,10 @@ def test_no_hostile_record_raises_anything_but_unreadable(
     assert isinstance(found.told(), dict)
 
 
-@pytest.mark.parametrize("request_parameters", [None, "***", []])
+TOO_LARGE = {"reason": "requestParameters too large", "omitted": True, "originalSize": 123_456}
+
+
+@pytest.mark.parametrize("request_parameters", [None, "***", [], TOO_LARGE])
 def test_a_request_that_is_left_out_tells_nothing(request_parameters: object) -> None:
     found = recorded("UpdateGateway", request_parameters)
     assert found.truncated

@@ -82,6 +82,7 @@ def test_a_trusted_account_is_silent() -> None:
 def test_an_own_bucket_and_a_trusted_one_are_silent_and_another_is_high() -> None:
     assert severity(code("mine"), owned=frozenset({"mine"})) is None
     assert severity(code("theirs"), trusted_buckets=frozenset({"theirs"})) is None
+    assert severity(code("theirs-eu"), trusted_buckets=frozenset({"theirs-*"})) is None
     assert severity(code("theirs"), owned=frozenset({"mine"})) is Severity.HIGH
 
 

@@ -119,6 +119,21 @@ def test_it_is_high_when_the_role_holds_a_wide_grant(
     assert severity(trust(statement()), holding(*resources)) is expected
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_policy_that_is_none_hides_no_wide_grant(order: int) -> None:
+    (wide,) = holding("*").children[IamPolicy] or ()
+    none = IamPolicy.seen(wide.identity, {"policyDocument": "not json"})
+    verdict = read(rule, trust(statement()), World(children={IamPolicy: [none, wide][::order]}))
+    assert (verdict.severity, verdict.gap) == (Severity.HIGH, "")
+
+
+def test_a_policy_that_is_none_keeps_the_medium_and_says_so() -> None:
+    of = IamPolicy.inline("aws", ACCOUNT, "role", "orders-agent", "models")
+    none = IamPolicy.seen(of, {"policyDocument": "not json"})
+    verdict = read(rule, trust(statement()), World(children={IamPolicy: [none]}))
+    assert (verdict.severity, of.key in verdict.gap) == (Severity.MEDIUM, True)
+
+
 def test_policies_that_cannot_be_read_keep_the_medium_and_say_so() -> None:
     verdict = read(rule, trust(statement()), World())
     assert (verdict.severity, bool(verdict.gap)) == (Severity.MEDIUM, True)

@@ -148,6 +148,11 @@ def test_targets_that_cannot_be_read_lower_nothing_and_are_named() -> None:
     assert verdict.unread == ("List gateway-target: AccessDenied",)
 
 
+def test_targets_that_cannot_be_read_do_not_hide_an_interceptor_without_headers() -> None:
+    verdict = judged(rule, gateway(**interceptor("REQUEST", headers=False)), World())
+    assert (verdict.severity, verdict.unread) == (Severity.HIGH, ())
+
+
 def test_none_again_is_the_same_finding() -> None:
     one, two = judged(rule, gateway(), targets()), read(rule, gateway(), targets())
     assert [p.key for p in one.problems] == [p.key for p in two.problems] == [""]

@@ -128,7 +128,7 @@ def test_an_event_with_the_document_is_judged_without_a_read(
 def test_an_event_with_only_the_arn_is_read(name: str, request_parameters: dict[str, Any]) -> None:
     world = World(live={("iam-policy", ARN): policy(document())})
     verdict = judged(rule, seen_in(IamPolicy, recorded(name, request_parameters, **IAM)), world)
-    assert (verdict.severity, verdict.from_read) == (Severity.CRITICAL, True)
+    assert (verdict.severity, world.reads) == (Severity.CRITICAL, [ARN])
 
 
 def test_a_version_that_is_stored_and_not_used_is_informational() -> None:

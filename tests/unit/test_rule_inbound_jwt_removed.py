@@ -16,6 +16,8 @@ from tests.unit.worlds import World, identity, judged, make, read, recorded, see
 
 JWT = {"customJWTAuthorizer": {"discoveryUrl": "https://x/.well-known/openid-configuration"}}
 PATH = "authorizerConfiguration.customJWTAuthorizer"
+ORGANIZATION = "o-a1b2c3d4e5"
+OTHERS = {"StringNotEquals": {"aws:PrincipalOrgID": ORGANIZATION}}
 both = pytest.mark.parametrize("kind", [AgentRuntime, Harness])
 
 
@@ -31,9 +33,21 @@ def agent(kind: type[Resource], configuration: Any = None, *, complete: bool = T
     return make(kind, {"authorizerConfiguration": configuration}, complete=complete)
 
 
+def allowed(**more: Any) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"} | more
+    return {name: value for name, value in statement.items() if value is not None}
+
+
+def denied(**more: Any) -> dict[str, Any]:
+    return allowed(Effect="Deny", **more)
+
+
+def both_of(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
 def policy(principal: Any = "*", **more: Any) -> str:
-    statement = {"Effect": "Allow", "Principal": principal, "Action": "*", "Resource": "*"} | more
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    return both_of(allowed(Principal=principal, **more))
 
 
 @both
@@ -41,10 +55,30 @@ def test_a_check_that_is_gone_is_medium_since_signatures_are_checked_instead(kin
     assert told(read(rule, agent(kind), world(kind))) == [(PATH, None, "MEDIUM")]
 
 
-@both
-def test_it_is_critical_while_the_resource_policy_still_admits_everybody(kind: Any) -> None:
-    verdict = read(rule, agent(kind), world(kind, policy=policy()))
+@pytest.mark.parametrize(
+    "document",
+    [
+        policy(),
+        policy({"AWS": "*"}),
+        policy(Condition={"StringEquals": {"aws:PrincipalOrgID": "*"}}),
+        policy(Condition={"Bool": {"aws:SecureTransport": "true"}}),
+        policy(Condition={"StringEqualsIfExists": {"aws:PrincipalOrgID": ORGANIZATION}}),
+        policy(Condition={"StringNotEquals": {"aws:PrincipalOrgID": ORGANIZATION}}),
+        both_of(allowed(), denied(Action="bedrock-agentcore:StopRuntimeSession")),
+        both_of(allowed(), denied(Principal={"AWS": "arn:aws:iam::111122223333:root"})),
+        both_of(allowed(), denied(Condition=OTHERS | {"Bool": {"aws:SecureTransport": "false"}})),
+        both_of(allowed(Action="bedrock-agentcore:AnActionToCome"), denied(Action="s3:*")),
+    ],
+)
+def test_it_is_critical_while_the_resource_policy_still_admits_everybody(document: str) -> None:
+    verdict = read(rule, agent(AgentRuntime), world(AgentRuntime, policy=document))
     assert told(verdict)[-1] == ("resourcePolicy.Principal", "*", "CRITICAL")
+
+
+def test_a_harness_has_no_resource_policy_that_could_be_read() -> None:
+    seen = world(Harness, policy=policy())
+    verdict = read(rule, agent(Harness), seen)
+    assert (told(verdict), verdict.gap, seen.reads) == ([(PATH, None, "MEDIUM")], "", [])
 
 
 @pytest.mark.parametrize(
@@ -52,7 +86,14 @@ def test_it_is_critical_while_the_resource_policy_still_admits_everybody(kind: A
     [
         policy({"AWS": "arn:aws:iam::444455556666:root"}),
         policy(Condition={"StringEquals": {"aws:SourceAccount": "444455556666"}}),
+        policy(Condition={"StringEquals": {"aws:PrincipalOrgID": ORGANIZATION}}),
+        policy(Condition={"StringEquals": {"aws:PrincipalAccount": ["444455556666"]}}),
+        policy(Condition={"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::444455556666:role/*"}}),
+        policy(Condition={"StringEquals": {"aws:SourceVpce": "vpce-0a1b2c3d"}}),
         policy(Effect="Deny"),
+        both_of(allowed(), denied()),
+        both_of(allowed(), denied(Condition=OTHERS)),
+        both_of(allowed(), denied(Principal=None, NotPrincipal={"AWS": ["arn:aws:iam::1:root"]})),
     ],
 )
 def test_a_resource_policy_that_confines_leaves_it_medium(document: str) -> None:

@@ -100,6 +100,7 @@ def test_a_token_of_the_own_issuer_without_a_pin(
         f"https://LOGIN.microsoftonline.com:443/organizations{WELL_KNOWN}",
         f"https://user@login.microsoftonline.com/consumers/{WELL_KNOWN}",
         f"https://accounts.google.com{WELL_KNOWN}",
+        f"https://accounts.google.com.{WELL_KNOWN}",
         f"https://gitlab.com{WELL_KNOWN}",
         GITHUB,
     ],

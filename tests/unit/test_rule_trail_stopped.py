@@ -14,7 +14,10 @@ from sentinel.subjects import Trail
 from tests.unit.worlds import ACCOUNT, REGION, World, event, judged, read, recorded, seen_in, told
 
 ARN = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/audit"
-ELSEWHERE = f"arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/organization"
+ELSEWHERE = f"arn:aws:cloudtrail:us-west-2:{ACCOUNT}:trail/organization"
+IN_IAMS_REGION = f"arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/global"
+EVERYWHERE = {"IsMultiRegionTrail": True, "IncludeGlobalServiceEvents": True}
+IAM_TOO = {"IncludeGlobalServiceEvents": True}
 SOURCE: dict[str, Any] = {"eventSource": "cloudtrail.amazonaws.com"}
 
 
@@ -55,6 +58,51 @@ def test_another_trail_guards_if_it_logs_writes_in_the_region(
     other: Trail, expected: Severity
 ) -> None:
     assert severity(beside(other)) is expected
+
+
+@pytest.mark.parametrize(
+    "stopped, other, expected",
+    [
+        (trail(logs=False, **EVERYWHERE), trail(ARN + "-2", **IAM_TOO), Severity.CRITICAL),
+        (trail(logs=False, **EVERYWHERE), trail(ELSEWHERE, **EVERYWHERE), Severity.HIGH),
+        (
+            trail(logs=False, **EVERYWHERE),
+            trail(ELSEWHERE, IsMultiRegionTrail=True),
+            Severity.CRITICAL,
+        ),
+        (
+            trail(logs=False, IsMultiRegionTrail=True),
+            trail(ELSEWHERE, IsMultiRegionTrail=True),
+            Severity.HIGH,
+        ),
+        (trail(logs=False, **IAM_TOO), trail(ARN + "-2"), Severity.HIGH),
+        (
+            trail(IN_IAMS_REGION, logs=False, **IAM_TOO),
+            trail(IN_IAMS_REGION + "-2"),
+            Severity.CRITICAL,
+        ),
+        (
+            trail(IN_IAMS_REGION, logs=False, **IAM_TOO),
+            trail(IN_IAMS_REGION + "-2", **IAM_TOO),
+            Severity.HIGH,
+        ),
+    ],
+)
+def test_another_trail_guards_if_it_records_wherever_the_stopped_one_did(
+    stopped: Trail, other: Trail, expected: Severity
+) -> None:
+    assert severity(beside(trail(ELSEWHERE + "-3"), other), stopped) is expected
+
+
+def test_a_deleted_trail_is_replaced_only_by_one_that_records_everywhere() -> None:
+    gone = {"TrailARN": ARN, "IsLogging": False, "deleted": True}
+    deleted = Trail.seen(Trail.by_arn(ARN), gone, complete=False)
+    verdict = read(rule, deleted, beside(trail(ARN + "-2")))
+    assert (verdict.severity, verdict.unread) == (
+        Severity.CRITICAL,
+        ("IsMultiRegionTrail: was not seen",),
+    )
+    assert severity(beside(trail(ELSEWHERE, **EVERYWHERE)), deleted) is Severity.HIGH
 
 
 def test_the_trail_itself_in_the_list_is_no_other() -> None:

@@ -45,9 +45,10 @@ class World:
     past: Sequence[Activity] = ()
     own: Account = field(default_factory=Account)
     reads: list[str] = field(default_factory=list)
+    time: datetime = NOW
 
     def now(self) -> datetime:
-        return NOW
+        return self.time
 
     def read(self, kind: type[Resource], identity: Identity) -> Resource | None:
         return self.lookup(kind, identity.key, identity)

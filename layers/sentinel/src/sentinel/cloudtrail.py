@@ -14,11 +14,15 @@ from sentinel.subject import Activity, Effect, Identity, Resource, Subject
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What a record tells of one subject; *subject* is None when it was deleted."""
+    """What a record tells of one subject; *subject* is None when it was deleted.
+
+    *touched*: the call changed something that hangs on the subject, and not the subject itself.
+    """
 
     kind: type[Subject]
     identity: Identity
     subject: Subject | None
+    touched: bool = False
 
 
 def opened(event: Mapping[str, Any]) -> Record:
@@ -61,7 +65,10 @@ def sightings(found: Record) -> tuple[Sighting, ...]:
     if found.error_code:
         raise Unreadable(Skip.FAILED_CALL, found.error_code)
     kinds = catalog.watched()[found.source][found.name]
-    seen = {s.identity: s for kind in kinds for s in _sightings(kind, found)}
+    seen: dict[Identity, Sighting] = {}
+    for sighting in (s for kind in kinds for s in _sightings(kind, found)):
+        if sighting.identity not in seen or not sighting.touched:
+            seen[sighting.identity] = sighting
     if not seen:
         raise Unreadable(Skip.NO_SUBJECT, f"{found.name} {found.event_id}")
     return tuple(seen.values())
@@ -78,9 +85,9 @@ def _sightings(kind: type[Subject], found: Record) -> Iterator[Sighting]:
     if own:
         yield Sighting(kind, own, _subject(kind, own, found))
     for parent in catalog.touched_by(kind):
-        above = parent.identify(found)
+        above = kind.parent_in(found)
         if above:
-            yield Sighting(parent, above, parent.seen(above, {}, complete=False))
+            yield Sighting(parent, above, parent.seen(above, {}, complete=False), touched=True)
 
 
 def _subject(kind: type[Resource], identity: Identity, found: Record) -> Resource | None:

@@ -82,7 +82,17 @@ def judge(
         return verdict if verdict.problems else replace(verdict, gone=True, gap="")
     if fresh.predates(as_of):
         return _unread(verdict, seen, CannotRead(fresh.kind, "the read is older than the event"))
-    return judge(rule, fresh, world, settings, as_of=started, from_read=True, cause=verdict.cause)
+    found = judge(rule, fresh, world, settings, as_of=started, from_read=True, cause=verdict.cause)
+    return found if fresh.settled(as_of, started) else _unsettled(verdict, seen, found)
+
+
+def _unsettled(verdict: Verdict, seen: Look, found: Verdict) -> Verdict:
+    """A read that may be older than the event adds to what the event shows, and denies nothing."""
+    shown = {problem.key for problem in found.problems}
+    if all(problem.key in shown for problem in verdict.problems):
+        return replace(found, as_of=verdict.as_of, from_read=False)
+    kind = verdict.subject.kind
+    return _unread(verdict, seen, CannotRead(kind, "the read may be older than the event"))
 
 
 def _must_read(seen: Look, verdict: Verdict) -> bool:

@@ -181,7 +181,8 @@ def _seen(
     status = Status.SUPPRESSED if exemption else Status.OPEN
     if stored is None or stored.status is Status.RESOLVED:
         return _opened(stored, problem, verdict, exemption, now)
-    if not verdict.from_read and problem.severity < stored.severity:
+    whole = verdict.from_read and not verdict.gap
+    if not whole and problem.severity < stored.severity:
         problem = stored.problem
     move = None
     if status is not stored.status:

@@ -126,7 +126,7 @@ def read(detail: object) -> Record:
     except ValueError as error:
         raise Unreadable(Skip.MALFORMED, str(error)) from None
     identity = _object(detail.get("userIdentity"))
-    request = detail.get("requestParameters")
+    request = _told(detail.get("requestParameters"))
     return Record(
         event_id=str(detail.get("eventID") or ""),
         name=name,
@@ -136,15 +136,15 @@ def read(detail: object) -> Record:
         account=_account(detail, identity),
         region=region,
         actor=_actor(identity, detail),
-        request=_object(request),
-        response=_object(detail.get("responseElements")),
+        request=request or {},
+        response=_told(detail.get("responseElements")) or {},
         resources=tuple(r for r in _list(detail.get("resources")) if isinstance(r, Mapping)),
         error_code=str(detail.get("errorCode") or ""),
         read_only=detail.get("readOnly") in (True, "true"),
         category=str(detail.get("eventCategory") or "Management"),
         type=str(detail.get("eventType") or "AwsApiCall"),
         request_id=str(detail.get("requestID") or ""),
-        truncated=not isinstance(request, Mapping),
+        truncated=request is None,
     )
 
 
@@ -157,6 +157,17 @@ def _text(detail: Mapping[str, Any], member: str) -> str:
 
 def _object(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _told(value: object) -> Mapping[str, Any] | None:
+    """A part of a record; None for one that is missing, or too large and left out.
+
+    A part over 100 KB is replaced by the reason, its size and ``omitted`` (CloudTrail User Guide,
+    "CloudTrail record contents").
+    """
+    if not isinstance(value, Mapping) or value.get("omitted") is True:
+        return None
+    return value
 
 
 def _list(value: object) -> list[Any]:

@@ -125,13 +125,16 @@ class Resource(Subject):
     """Has a state: it is seen in events, read live, and swept.
 
     *updated* is the member that tells when it was last changed, *segment* its type in an AgentCore
-    ARN. Where *absence_resolves* is False a deleted one is a state to be judged.
+    ARN. Where *absence_resolves* is False a deleted one is a state to be judged. *settles_after* is
+    for kinds that do not tell when they were changed: how long AWS may still answer a read with the
+    state from before.
     """
 
     reading: ClassVar[Reading | None] = None
     actions: ClassVar[frozenset[str]] = frozenset()
     updated: ClassVar[str] = ""
     absence_resolves: ClassVar[bool] = True
+    settles_after: ClassVar[timedelta] = timedelta()
     parent: ClassVar[type[Resource] | None] = None
     segment: ClassVar[str] = ""
 
@@ -149,6 +152,21 @@ class Resource(Subject):
     def reads(cls) -> frozenset[str]:
         """The IAM actions that listing and reading this kind needs."""
         return cls.actions | (cls.reading.actions if cls.reading else frozenset())
+
+    @classmethod
+    def parent_in(cls, record: Record) -> Identity | None:
+        """Which parent a record about a thing of this kind names, None when it names none."""
+        return cls.parent.identify(record) if cls.parent else None
+
+    @classmethod
+    def names_parent(cls, identity: Identity) -> bool:
+        """Whether a thing of this kind has one parent at most, which its identity names."""
+        return True
+
+    @classmethod
+    def settled(cls, event_time: datetime, read_at: datetime) -> bool:
+        """Whether a read is so much later than an event that AWS answered with its effect."""
+        return read_at >= event_time + cls.settles_after
 
     @property
     def updated_at(self) -> datetime | None:

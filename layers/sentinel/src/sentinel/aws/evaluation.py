@@ -19,8 +19,9 @@ from sentinel.aws.edge import Edge
 from sentinel.aws.live import LiveWorld, Place, Refusal
 from sentinel.aws.memory import Recheck
 from sentinel.aws.rechecks import Rechecks
+from sentinel.baseline import is_good
 from sentinel.cloudtrail import Sighting
-from sentinel.finding import Cause, Severity, Verdict
+from sentinel.finding import Cause, Verdict
 from sentinel.gap import STALE_READ, Gap, gap_id
 from sentinel.judge import CannotRead, judge
 from sentinel.life import Change, Status
@@ -178,7 +179,7 @@ class Evaluation:
             raise RulesFailed(f"rules failed on {identity.key}", failures)
         if rules is None and not any(verdict.gap or verdict.unread for verdict in verdicts):
             self._settled.add(identity.key)
-        if resource is not None and rules is None and _is_good(verdicts):
+        if resource is not None and rules is None and is_good(verdicts):
             self._edge.memory.accept(resource, started)
         return verdicts
 
@@ -186,7 +187,7 @@ class Evaluation:
         """The time of which a read tells: its start, or just before an event that it lacks."""
         waiting = self._edge.memory.recheck(resource.identity)
         if waiting is None or (
-            resource.settled(waiting.after, started) and not resource.predates(waiting.after)
+            resource.settled(waiting.after, started) and not rechecks.is_stale(resource, waiting)
         ):
             return started
         return min(started, waiting.after - timedelta(microseconds=1))
@@ -217,11 +218,13 @@ class Evaluation:
         )
 
     def _judge(self, sighting: Sighting, found: Record) -> None:
+        """Judge what a record tells of a subject; what it only touched is read, and judged then."""
         failures = []
         cause = cloudtrail.cause(found)
         if isinstance(sighting.subject, Activity):
             self._edge.memory.keep([sighting.subject])
-        for rule in self._enabled(catalog.rules_for(sighting.kind)):
+        rules = [] if sighting.touched else self._enabled(catalog.rules_for(sighting.kind))
+        for rule in rules:
             try:
                 self.record([self._verdict(rule, sighting, found, cause)])
             except Exception as error:  # noqa: BLE001 - every other rule is judged, then it is raised
@@ -302,7 +305,8 @@ class Evaluation:
                 parent = parents.get(subject.kind)
                 if parent and subject.account == recheck.identity.account:
                     unseen = parent.seen(subject, {}, complete=False)
-                    self._rechecks.ask(Sighting(parent, subject, unseen), recheck.after)
+                    touched = Sighting(parent, subject, unseen, touched=True)
+                    self._rechecks.ask(touched, recheck.after)
 
     def _read(self, kind: type[Resource], recheck: Recheck) -> tuple[Resource | None, str]:
         """The resource as it is now, and why that may not be so."""
@@ -331,15 +335,6 @@ def _place(identity: Identity, operation: str) -> Place:
 def _named(error: Exception, rule: Rule, identity: Identity) -> Exception:
     error.add_note(f"rule {rule.id} on {identity.key}")
     return error
-
-
-def _is_good(verdicts: Sequence[Verdict]) -> bool:
-    """Whether a look may become the baseline (design, "Baseline")."""
-    compares = {rule.id for rule in catalog.rules().values() if rule.compares}
-    return all(
-        not v.gap and v.severity < Severity.HIGH and not (v.problems and v.rule in compares)
-        for v in verdicts
-    )
 
 
 def _group(sighting: Sighting, found: Record) -> tuple[str, str, str, str]:

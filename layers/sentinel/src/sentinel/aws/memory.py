@@ -25,6 +25,7 @@ class Recheck:
     """A live read that is due: of which resource, and not older than which event.
 
     *attempts* counts reads that were doubted, *sent_again* messages that seem to have been lost.
+    *changed* is the last event that was about the resource itself, and not about what hangs on it.
     *ended*: the event said that the resource was deleted.
     """
 
@@ -32,6 +33,7 @@ class Recheck:
     identity: Identity
     after: datetime
     due: datetime
+    changed: datetime | None = None
     attempts: int = 0
     sent_again: int = 0
     sent: bool = False
@@ -102,6 +104,14 @@ class Memory:
         waiting = self.recheck(recheck.identity)
         if waiting is None:
             return self.schedule(recheck)
+        if recheck.changed:
+            self._update(
+                _subject_key(recheck.identity, "recheck"),
+                "SET changed = :changed",
+                "attribute_exists(pk) AND (attribute_not_exists(changed) OR changed < :changed)",
+                {},
+                {":changed": {"S": moment.text(recheck.changed)}},
+            )
         later = (recheck.after, recheck.ended) > (waiting.after, waiting.ended)
         if later:
             self._update(
@@ -308,6 +318,8 @@ def _recheck_item(recheck: Recheck) -> Item:
         sent_again=recheck.sent_again,
         ended=_yes(recheck.ended),
     )
+    if recheck.changed:
+        item |= attributes(changed=moment.text(recheck.changed))
     return item | attributes(sent="yes") if recheck.sent else item
 
 
@@ -318,6 +330,7 @@ def _recheck_from(item: Item) -> Recheck:
         identity=Identity(**json.loads(fields["identity"])),
         after=moment.parse(fields["after"]),
         due=moment.parse(fields["due"]),
+        changed=moment.parse(fields["changed"]) if "changed" in fields else None,
         attempts=int(fields["attempts"]),
         sent_again=int(fields["sent_again"]),
         sent="sent" in fields,

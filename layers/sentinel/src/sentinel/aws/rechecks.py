@@ -37,7 +37,11 @@ class Rechecks:
         """
         now = clock.now()
         ended = sighting.subject is None
-        asked = Recheck(sighting.kind.kind, sighting.identity, min(after, now), now, ended=ended)
+        at = min(after, now)
+        changed = None if sighting.touched else at
+        asked = Recheck(
+            sighting.kind.kind, sighting.identity, at, now, changed=changed, ended=ended
+        )
         delay = self._until_settled(asked)
         recheck = replace(asked, due=now + timedelta(seconds=delay))
         if self._edge.memory.schedule(recheck):
@@ -104,5 +108,10 @@ def doubt(resource: Resource | None, recheck: Recheck) -> str:
     if resource is None:
         gone = recheck.ended or is_last(recheck)
         return "" if gone else f"it is not there, and was at {since}"
-    stale = resource.predates(recheck.after)
+    stale = is_stale(resource, recheck)
     return f"the read is still older than the event of {since}" if stale else ""
+
+
+def is_stale(resource: Resource, recheck: Recheck) -> bool:
+    """Whether AWS answered with a state from before the resource itself was changed."""
+    return recheck.changed is not None and resource.predates(recheck.changed)

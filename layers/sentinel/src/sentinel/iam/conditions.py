@@ -17,6 +17,15 @@ from sentinel.iam.resources import is_arn_pattern, place_of, reach, resolve_vari
 _POSITIVE = frozenset(
     ("stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "ipaddress")
 )
+_NEGATIVE = frozenset(
+    (
+        "stringnotequals",
+        "stringnotequalsignorecase",
+        "stringnotlike",
+        "arnnotequals",
+        "arnnotlike",
+    )
+)
 _NETWORK_IDS = frozenset(
     (
         "aws:sourcevpc",
@@ -55,6 +64,19 @@ def confined(
     )
 
 
+def spares_only(conditions: tuple[Condition, ...], confines: Callable[[str, str], bool]) -> bool:
+    """Say whether a Deny with these conditions, or with none, spares only what they confine to.
+
+    A negative operator is met by a request without the key, so such a request is denied.
+    """
+    return all(
+        condition.operator.lower().removesuffix("ifexists") in _NEGATIVE
+        and condition.values
+        and all(confines(condition.key.lower(), value) for value in condition.values)
+        for condition in conditions
+    )
+
+
 def confines_resource(key: str, value: str) -> bool:
     """Say whether a key and value confine what an identity policy's statement reaches.
 
@@ -79,16 +101,32 @@ def confines_source(key: str, value: str) -> bool:
     They do by an account, an ARN in a literal account, or an organization. Placeholders such as
     `<account-id>` and an S3 bucket's ARN, which has no account, do not.
     """
-    if key == "aws:sourceaccount":
+    return _names_ours(key, value, "aws:source")
+
+
+def confines_caller(key: str, value: str) -> bool:
+    """Say whether a key and value confine who may call what a resource policy opens.
+
+    They do by the caller's account, ARN or organization, by those of the resource on whose behalf a
+    service calls, or by the network from which the call comes.
+    """
+    if key in _NETWORK_IDS:
+        return value != "" and not has_wildcard(value)
+    return _names_ours(key, value, "aws:principal") or confines_source(key, value)
+
+
+def _names_ours(key: str, value: str, whose: str) -> bool:
+    """Say whether a key that begins with *whose* is compared with an account or organization."""
+    if key == f"{whose}account":
         return is_account_id(value)
-    if key == "aws:sourcearn":
+    if key == f"{whose}arn":
         fields = value.split(":", 5)
         return len(fields) == 6 and fields[0] == "arn" and is_account_id(fields[4])
-    if key == "aws:sourceorgid":
+    if key == f"{whose}orgid":
         return _is_organization_id(value.lower())
     organization, separator, path = value.partition("/")
     return (
-        key == "aws:sourceorgpaths"
+        key == f"{whose}orgpaths"
         and separator == "/"
         and path != ""
         and _is_organization_id(organization)

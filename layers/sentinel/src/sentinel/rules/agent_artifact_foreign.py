@@ -3,6 +3,7 @@
 import re
 
 from sentinel import Account, Evidence, Findings, NotKnown, Severity, rule
+from sentinel.iam import any_matches
 from sentinel.subjects import AgentRuntime, Harness
 
 PRIVATE_REGISTRY = re.compile(
@@ -49,7 +50,7 @@ def agent_artifact_foreign(
         yield Evidence(path, uri, Severity.MEDIUM if public else None)
     elif artifact.code_configuration and artifact.code_configuration.code.s3:
         bucket = artifact.code_configuration.code.s3.bucket
-        if bucket not in trusted_buckets and bucket not in account.owned_buckets():
+        if not any_matches(trusted_buckets, bucket) and bucket not in account.owned_buckets():
             path = f"{agent.artifact_member}.codeConfiguration.code.s3.bucket"
             yield Evidence(path, bucket)
     else:

@@ -1,5 +1,7 @@
 """The role that an agent service may assume for anybody."""
 
+from collections.abc import Iterable
+
 from sentinel import Each, Evidence, Findings, NotKnown, Severity, rule
 from sentinel.iam import Grade, InvalidDocumentError, bedrock_grants, parse, unscoped_services
 from sentinel.subjects import IamPolicy, IamTrust
@@ -32,14 +34,21 @@ def agent_trust_unscoped(trust: IamTrust, policies: Each[IamPolicy]) -> Findings
         raise NotKnown("assumeRolePolicyDocument", str(error)) from None
     for service in unscoped:
         yield Evidence(f"assumeRolePolicyDocument.{service.path}", service.service)
-    if unscoped and any(wide(policy) for policy in policies()):
-        yield Evidence("policies", "a wide grant on Bedrock or AgentCore", Severity.HIGH)
+    if unscoped:
+        yield from wide_grant(policies())
 
 
-def wide(policy: IamPolicy) -> bool:
-    """Whether a policy of the role grants everything, or everything of an account."""
-    try:
-        grants = bedrock_grants(parse(policy.policy_document), own_account=policy.own_account)
-    except InvalidDocumentError as error:
-        raise NotKnown(policy.key, str(error)) from None
-    return any(grant.grade in (Grade.EVERYTHING, Grade.ACCOUNT) for grant in grants)
+def wide_grant(policies: Iterable[IamPolicy]) -> Findings:
+    """A policy that grants everything, or everything of an account; else one that is no policy."""
+    unknown: NotKnown | None = None
+    for policy in policies:
+        try:
+            grants = bedrock_grants(parse(policy.policy_document), own_account=policy.own_account)
+        except InvalidDocumentError as error:
+            unknown = NotKnown(policy.key, str(error))
+            continue
+        if any(grant.grade in (Grade.EVERYTHING, Grade.ACCOUNT) for grant in grants):
+            yield Evidence("policies", "a wide grant on Bedrock or AgentCore", Severity.HIGH)
+            return
+    if unknown:
+        raise unknown

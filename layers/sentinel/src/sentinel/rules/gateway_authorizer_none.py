@@ -30,7 +30,8 @@ def gateway_authorizer_none(gateway: Gateway, targets: Each[GatewayTarget]) -> F
 
     Silent:
         Never when the type is NONE. An enforcing policy engine, an interceptor that sees each
-        request with its headers, or targets that all pass the caller's token on lower it to MEDIUM.
+        request with its headers, or targets that all pass the caller's token on lower it to MEDIUM,
+        an interceptor that sees no headers to HIGH.
 
     Blind:
         What the policies of the engine permit, and what the code of an interceptor decides.
@@ -55,10 +56,15 @@ def guard(gateway: Gateway, targets: Each[GatewayTarget]) -> Guard | None:
     path = "interceptorConfigurations.inputConfiguration.passRequestHeaders"
     if any(r.input_configuration and r.input_configuration.pass_request_headers for r in requests):
         return Guard(Severity.MEDIUM, path, True)
-    behind = targets()
-    passed = [
-        {c.credential_provider_type for c in t.credential_provider_configurations} for t in behind
-    ]
+    try:
+        passed = [
+            {c.credential_provider_type for c in t.credential_provider_configurations}
+            for t in targets()
+        ]
+    except NotKnown:
+        if requests:
+            return Guard(Severity.HIGH, path, False)
+        raise
     if passed and all(kinds == {"JWT_PASSTHROUGH"} for kinds in passed):
         return Guard(Severity.MEDIUM, "targets.credentialProviderType", "JWT_PASSTHROUGH")
     return Guard(Severity.HIGH, path, False) if requests else None

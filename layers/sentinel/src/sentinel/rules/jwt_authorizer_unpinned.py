@@ -81,7 +81,7 @@ def issuer_of(discovery_url: str) -> str:
     """
     try:
         url = urlsplit(discovery_url)
-        host = url.hostname or ""
+        host = (url.hostname or "").rstrip(".")
     except ValueError:
         raise NotKnown(f"{PATH}.discoveryUrl", "is not a URL") from None
     return f"{host}{url.path.split('/.well-known/', 1)[0]}".rstrip("/").lower()

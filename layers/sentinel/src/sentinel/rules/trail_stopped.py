@@ -17,8 +17,8 @@ def trail_stopped(trail: Trail, others: Each[Trail]) -> Findings:
         and replay the archive of the time between.
 
     Silent:
-        When the trail logs. HIGH while another trail of the account still records write events in
-        the Region.
+        When the trail logs. HIGH while another trail of the account still records every change that
+        a rule watches, IAM's included, in each Region in which this one did.
 
     Blind:
         Calls that were made while nothing recorded.
@@ -30,10 +30,20 @@ def trail_stopped(trail: Trail, others: Each[Trail]) -> Findings:
 
 
 def still_recording(trail: Trail, others: Each[Trail]) -> Guard | None:
-    """Another trail that records write events where this one did."""
-    for other in others():
-        if other.key == trail.key or not (other.is_logging and other.records_writes):
-            continue
-        if other.identity.region == trail.identity.region or other.is_multi_region_trail:
-            return Guard(Severity.HIGH, "otherTrail", other.trail_arn)
-    return None
+    """Another trail that records what this one did: everywhere, or wherever this one did."""
+    recording = [
+        other
+        for other in others()
+        if other.key != trail.key and other.is_logging and other.records_writes
+    ]
+    everywhere = (o for o in recording if o.is_multi_region_trail and o.reaches_iam)
+    other = next(everywhere, None) or next((o for o in recording if replaces(o, trail)), None)
+    return Guard(Severity.HIGH, "otherTrail", other.trail_arn) if other else None
+
+
+def replaces(other: Trail, trail: Trail) -> bool:
+    """Whether another trail reaches every Region that this one did, and IAM if this one did."""
+    beside = other.identity.region == trail.identity.region and not trail.is_multi_region_trail
+    if not (other.is_multi_region_trail or beside):
+        return False
+    return other.reaches_iam or not trail.reaches_iam

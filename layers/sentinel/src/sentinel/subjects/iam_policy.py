@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 from sentinel.arn import iam_region, is_arn
 from sentinel.record import Record
 from sentinel.subject import Effect, Identity, Resource
+from sentinel.subjects.iam_trust import IAM_SOURCE, SETTLES_AFTER, IamTrust
 
-IAM_SOURCE = "iam.amazonaws.com"
-_OWNERS = {"roleName": "role", "userName": "user", "groupName": "group"}
+_OWNERS = {"RolePolicy": "role", "UserPolicy": "user", "GroupPolicy": "group"}
 
 
 class IamPolicy(Resource):
     """An IAM policy that grants: inline in a role, user or group, or managed.
 
     *policy_document* is the document's text, or the document; *default* is False for a version that
-    was stored without being put to use.
+    was stored without being put to use. Its parent is the role that holds it: what the role's trust
+    is worth depends on it. A managed policy may have many, which an event on it does not name.
     """
 
     kind: ClassVar[str] = "iam-policy"
     sources: ClassVar[tuple[str, ...]] = (IAM_SOURCE,)
+    parent: ClassVar[type[Resource] | None] = IamTrust
+    settles_after: ClassVar[timedelta] = SETTLES_AFTER
     events: ClassVar[dict[str, Effect]] = {
         "CreatePolicy": Effect.CREATES,
         "CreatePolicyVersion": Effect.CREATES,
@@ -64,20 +68,22 @@ class IamPolicy(Resource):
 
     @classmethod
     def identify(cls, record: Record) -> Identity | None:
-        """A managed policy by its ARN, an inline one by its owner's name and its own."""
-        created = record.response.get("policy")
-        arns = (record.request.get("policyArn"), _arn_of(created))
+        """An inline policy by its owner's name and its own, a managed one by its ARN."""
+        request = record.request
+        policy = request.get("policyName")
+        owner = _OWNERS.get(record.name.removeprefix("Put").removeprefix("Delete"))
+        if owner:
+            name = request.get(f"{owner}Name")
+            if not (isinstance(name, str) and isinstance(policy, str)):
+                return None
+            return cls.inline(record.partition, record.account, owner, name, policy)
+        arns = (_arn_of(record.response.get("policy")), request.get("policyArn"))
         named = next((a for a in arns if isinstance(a, str) and is_arn(a)), None)
         if named:
             return cls.managed(record.partition, record.account, named)
-        policy = record.request.get("policyName")
-        if not isinstance(policy, str):
+        if record.name != "CreatePolicy" or not isinstance(policy, str):
             return None
-        for member, owner in _OWNERS.items():
-            name = record.request.get(member)
-            if isinstance(name, str):
-                return cls.inline(record.partition, record.account, owner, name, policy)
-        path = record.request.get("path")
+        path = request.get("path")
         stem = f"policy{path if isinstance(path, str) else '/'}{policy}"
         arn = f"arn:{record.partition}:iam::{record.account}:{stem}"
         return cls.managed(record.partition, record.account, arn)
@@ -87,6 +93,11 @@ class IamPolicy(Resource):
         """The identity of a managed policy as it is used in an account; AWS's own included."""
         name = arn.rsplit("/", 1)[-1]
         return Identity(partition, account, iam_region(partition), cls.kind, arn, name)
+
+    @classmethod
+    def names_parent(cls, identity: Identity) -> bool:
+        """Only an inline policy has one owner, and names it."""
+        return "/inline-policy/" in identity.key
 
     @classmethod
     def inline(cls, partition: str, account: str, owner: str, name: str, policy: str) -> Identity:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 from sentinel.arn import iam_region
 from sentinel.record import Record
 from sentinel.subject import Effect, Identity, Resource
-from sentinel.subjects.iam_policy import IAM_SOURCE
+
+IAM_SOURCE = "iam.amazonaws.com"
+SETTLES_AFTER = timedelta(seconds=20)
+"""IAM is eventually consistent and says of no limit (IAM User Guide, "Troubleshoot IAM"): mostly
+it takes a few seconds.
+"""
 
 
 class IamTrust(Resource):
@@ -26,6 +32,7 @@ class IamTrust(Resource):
         "UpdateAssumeRolePolicy": Effect.CREATES,
         "DeleteRole": Effect.DELETES,
     }
+    settles_after: ClassVar[timedelta] = SETTLES_AFTER
     actions: ClassVar[frozenset[str]] = frozenset(
         {
             "iam:GetAccountAuthorizationDetails",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 
-from sentinel.arn import Arn, is_arn
+from sentinel.arn import Arn, iam_region, is_arn
 from sentinel.record import Record
 from sentinel.seen import Member
 from sentinel.subject import Effect, Identity, Resource
@@ -15,7 +16,7 @@ class Trail(Resource):
     """A CloudTrail trail: what tells the sentinel of everything else.
 
     A trail that was deleted is a state to be judged, not a cure: its absence resolves nothing.
-    *records_writes* says whether its selectors take write management events.
+    *records_writes* says whether its selectors take every change that a rule watches.
     """
 
     kind: ClassVar[str] = "trail"
@@ -28,6 +29,7 @@ class Trail(Resource):
         "PutEventSelectors": Effect.TOUCHES,
         "DeleteTrail": Effect.PATCHES,
     }
+    settles_after: ClassVar[timedelta] = timedelta(seconds=10)
     absence_resolves: ClassVar[bool] = False
     actions: ClassVar[frozenset[str]] = frozenset(
         {
@@ -40,8 +42,18 @@ class Trail(Resource):
     trail_arn: Annotated[str, Member("TrailARN")]
     is_logging: Annotated[bool, Member("IsLogging")]
     is_multi_region_trail: Annotated[bool, Member("IsMultiRegionTrail")] = False
+    include_global_service_events: Annotated[bool, Member("IncludeGlobalServiceEvents")] = False
     records_writes: bool = True
     deleted: bool = False
+
+    @property
+    def reaches_iam(self) -> bool:
+        """Whether it is where IAM's calls are recorded: in their one Region, or in every Region.
+
+        CloudTrail User Guide, "Enabling and disabling global service event logging".
+        """
+        home = self.identity.region == iam_region(self.identity.partition)
+        return self.include_global_service_events and (home or self.is_multi_region_trail)
 
     @classmethod
     def identify(cls, record: Record) -> Identity | None:
