@@ -47,11 +47,17 @@ def of_report(report: Report, fail_on: FailOn, *, allow_blind: bool) -> tuple[Ex
 
 
 def of_counts(
-    severities: dict[str, int], blind: int, fail_on: FailOn, *, allow_blind: bool
+    severities: dict[str, int],
+    blind: int,
+    fail_on: FailOn,
+    *,
+    allow_blind: bool,
+    failed: int = 0,
 ) -> tuple[Exit, str]:
     """The code of a sweep that the hub did, from its counts."""
     failing = sum(count for name, count in severities.items() if _fails(name, fail_on))
     reasons = [
+        (Exit.FAILED, failed, "part{s} of the sweep failed"),
         (Exit.FINDINGS, failing, f"finding{{s}} at {fail_on} or above"),
         (Exit.BLIND, blind, "could not be assessed"),
     ]

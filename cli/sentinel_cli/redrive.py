@@ -1,10 +1,13 @@
-"""`sentinel redrive`: dead letters of both kinds are sent to where they were going."""
+"""`sentinel redrive`: dead letters of every kind are sent to where they were going."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from sentinel_cli import terminal
 from sentinel_cli.failure import Failure
@@ -25,15 +28,41 @@ class Undelivered:
     body: str
 
 
-def redrive(stack: StackOption = STACK, region: RegionOption = "") -> None:
-    """Send dead letters, and what was never delivered, to where they were going."""
-    from sentinel_cli import hub
+def redrive(
+    members: Annotated[
+        list[str] | None,
+        typer.Option("--member", help="Fetch what this account could not forward, too."),
+    ] = None,
+    member_regions: Annotated[
+        list[str] | None,
+        typer.Option("--member-region", help="From this Region of it; else from the hub's."),
+    ] = None,
+    member_queue: Annotated[
+        str, typer.Option("--member-queue", help="member.yaml's NotForwardedQueueName.")
+    ] = "agentcore-sentinel-not-forwarded",
+    stack: StackOption = STACK,
+    region: RegionOption = "",
+) -> None:
+    """Send dead letters, and what was never delivered, to where they were going.
+
+    Sign in to the hub's account, also for --member: the queue there lets
+    the hub fetch its events, and they are put into the hub's queues, since
+    PutEvents takes no event of AWS's own. You need sqs:GetQueueUrl,
+    ReceiveMessage and DeleteMessage on it. What says that it is from
+    another account or Region stays where it is.
+    """
+    from sentinel_cli import forwarding, hub
 
     where = hub.find(stack, region)
     for url in where.output("DeadLetterQueueUrls").split(","):
         terminal.write([f"{_moved(where, url)}\n"])
     sent, left = _sent(where, where.output("UndeliveredQueueUrl"))
     terminal.write([f"undelivered events and invocations: {sent} sent again\n"])
+    for member in members or ():
+        for place in member_regions or (where.edge.region,):
+            found = forwarding.fetched(where, member, place, member_queue)
+            terminal.write([f"{found.told()}\n"])
+            left += found.left
     if left:
         raise Failure(
             f"{len(left)} undelivered messages stay where they are: " + "; ".join(sorted(set(left)))
@@ -55,7 +84,14 @@ def _moved(hub: Hub, url: str) -> str:
 
 def _sent(hub: Hub, url: str) -> tuple[int, list[str]]:
     """Send what was not delivered, and take it out of the queue; how many, and why others stay."""
-    sqs = hub.edge.client("sqs")
+    return emptied(hub.edge.client("sqs"), url, lambda letter: _send(hub, undelivered(letter)))
+
+
+def emptied(sqs: Any, url: str, send: Callable[[dict[str, Any]], None]) -> tuple[int, list[str]]:
+    """Send each message of a queue and take it out; one that *send* refuses with ValueError stays.
+
+    How many were sent, and why others stay.
+    """
     sent = 0
     left: list[str] = []
     seen: set[str] = set()
@@ -73,7 +109,7 @@ def _sent(hub: Hub, url: str) -> tuple[int, list[str]]:
         for message in fresh:
             seen.add(message["MessageId"])
             try:
-                _send(hub, undelivered(message))
+                send(message)
             except ValueError as error:
                 left.append(str(error))
                 continue

@@ -94,7 +94,13 @@ def _by_hub(
     summary = _invoked(asked, stack)
     blind = int(summary.get("unread", 0)) + len(summary.get("gaps", ()))
     blind += len(summary.get("unfinished", ()))
-    code, ending = of_counts(summary.get("severities", {}), blind, fail_on, allow_blind=allow_blind)
+    code, ending = of_counts(
+        summary.get("severities", {}),
+        blind,
+        fail_on,
+        allow_blind=allow_blind,
+        failed=len(summary.get("errors", ())),
+    )
     if form is Format.JSON:
         terminal.write([output.json_text(summary) + "\n"])
         terminal.tell(ending)
@@ -133,6 +139,8 @@ def _summary(summary: dict[str, Any]) -> Iterator[str]:
         yield "  " + "   ".join(f"{clean(name)} {count}" for name, count in severities.items())
     for gap in summary.get("gaps", ()):
         yield f"Blind: {clean(str(gap))}"
+    for error in summary.get("errors", ()):
+        yield f"Failed: {clean(str(error))}"
     unfinished = summary.get("unfinished", ())
     if unfinished:
         yield f"{len(unfinished)} slices are unfinished; the hub goes on with them by itself."

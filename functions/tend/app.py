@@ -1,4 +1,4 @@
-"""Every five minutes: untold changes, overdue rechecks, expired exemptions, unfinished sweeps."""
+"""Every five minutes, and when an alarm changes: whatever was left undone is done."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A sweep walks on whatever fails, raises that after the walk, and forgets no unfinished one."""
+"""A sweep walks on whatever fails, says so in its summary, and forgets no unfinished one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sentinel.aws import clock
 from sentinel.aws.edge import Edge, Settings
-from sentinel.aws.sweeping import Sweeper
+from sentinel.aws.sweeping import Busy, Sweeper
 from sentinel.aws.tending import Tender
 from sentinel.policy import Policy
 from sentinel.subject import Identity
@@ -73,6 +73,9 @@ class Evaluation:
         self.judged.append(identity.key)
         return []
 
+    def tells_of(self, _: Any, started: datetime) -> datetime:
+        return started
+
     def finish(self) -> None:
         self.finished += 1
         self._perhaps("finish")
@@ -88,7 +91,7 @@ def edge() -> Edge:
     made = Edge(Settings(settings | {"SWEEP_FUNCTION_NAME": "sweep", "AWS_REGION": REGION}))
     made.__dict__["memory"] = Notes()
     made.__dict__["policy_copy"] = SimpleNamespace(current=Policy)
-    made.__dict__["store"] = SimpleNamespace(by_status=lambda _: [])
+    made.__dict__["store"] = SimpleNamespace(findings=lambda _: [], gaps=lambda _: [])
     made._clients[("lambda", "", "")] = Lambda()
     return made
 
@@ -109,28 +112,44 @@ def steps(number: int) -> Callable[[], bool]:
     ("bad", "judged"),
     [(f"{REGION}/first", 3), (f"{REGION}/list", 4), ("finish", 4)],
 )
-def test_what_fails_delays_nothing_and_is_raised_after_the_walk(
+def test_what_fails_delays_nothing_and_is_named_in_the_summary(
     edge: Edge, bad: str, judged: int
 ) -> None:
     made, evaluation = sweeper(edge, bad)
-    with pytest.raises(ExceptionGroup, match=f"ValueError: {bad}"):
-        made.sweep({"kinds": ["gateway"]}, lambda: True)
+    summary = made.sweep({"kinds": ["gateway"]}, lambda: True)
     assert (len(evaluation.judged), evaluation.finished) == (judged, 2)
-    assert all(bad in gap for gap in made.summary.gaps)
-    assert made.summary.gaps
+    assert summary["errors"]
+    assert all(f"ValueError: {bad}" in error for error in summary["errors"])
+    assert {str(error) for error in made.failures.first()} == {bad}
     (state,) = edge.memory.notes("sweep").values()
     assert json.loads(state)["unfinished"] == []
 
 
 def test_a_sweep_that_failed_in_part_does_not_fail_there_again(edge: Edge) -> None:
     made, _ = sweeper(edge, f"{REGION}/first")
-    with pytest.raises(ExceptionGroup):
-        made.sweep({"kinds": ["gateway"]}, steps(1))
+    assert made.sweep({"kinds": ["gateway"]}, steps(1))["errors"]
     (state,) = edge.memory.notes("sweep").values()
     again, evaluation = sweeper(edge, f"{REGION}/first")
     summary = again.sweep({"resume": json.loads(state)["sweep"]}, lambda: True)
     assert evaluation.judged == ["us-east-1/first", "us-east-1/second"]
-    assert (summary["unfinished"], summary["gaps"]) == ([], [])
+    assert (summary["unfinished"], summary["errors"]) == ([], [])
+
+
+def test_a_sweep_that_finds_another_one_running_is_begun_after_it(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge.memory, "take", lambda *_: False)
+    for _ in range(2):
+        with pytest.raises(Busy, match="begins by itself"):
+            sweeper(edge)[0].sweep(GATEWAYS, lambda: True)
+    monkeypatch.undo()
+    Tender(edge)._sweep()
+    (name,) = edge.client("lambda").resumed
+    made, evaluation = sweeper(edge)
+    assert made.sweep({"resume": name}, lambda: True)["unfinished"] == []
+    assert evaluation.judged == ["us-east-1/first", "us-east-1/second"]
+    Tender(edge)._sweep()
+    assert edge.client("lambda").resumed == [name]
 
 
 def test_a_small_sweep_does_not_forget_one_that_is_unfinished(edge: Edge) -> None:

@@ -163,6 +163,31 @@ def test_rules_are_made_in_every_region() -> None:
     assert not [name for name, rule in rules.items() if "Condition" in rule]
 
 
+def test_every_alarm_is_heard_by_mail_and_by_the_bell_of_tend() -> None:
+    alarms = resources("template.yaml", "AWS::CloudWatch::Alarm")
+    assert alarms
+    (heard,) = template("template.yaml")["Resources"]["AlarmRule"]["Properties"]["EventPattern"][
+        "resources"
+    ]
+    assert heard["prefix"]["Sub"].endswith(":alarm:${AWS::StackName}/")
+    for name, alarm in alarms.items():
+        properties = alarm["Properties"]
+        assert properties["AlarmName"]["Sub"].startswith("${AWS::StackName}/"), name
+        assert properties["AlarmActions"] == [{"Ref": "MailTopic"}], name
+        assert "OKActions" not in properties, f"{name}: it would mail when the stack is made"
+
+
+def test_what_outlives_the_stack_has_no_name_that_the_next_one_wants() -> None:
+    kept = {
+        name: resource["Properties"]
+        for name, resource in template("template.yaml")["Resources"].items()
+        if resource.get("DeletionPolicy", "Delete") != "Delete"
+    }
+    assert len(kept) > 5
+    for name, properties in kept.items():
+        assert not {"TableName", "BucketName", "LogGroupName"} & set(properties), name
+
+
 # Which settings a function's code reads: from its handler through what it imports, where the edge
 # counts by what is used of it.
 

@@ -14,6 +14,10 @@ class Failures:
     def __init__(self) -> None:
         self._errors: list[Exception] = []
 
+    def first(self) -> list[Exception]:
+        """The first of them, for a log."""
+        return self._errors[:SHOWN]
+
     @contextmanager
     def kept(self, doing: str) -> Iterator[None]:
         """Go on after the block, whatever it raises: the error is kept, with what was *doing*."""
@@ -25,10 +29,7 @@ class Failures:
 
     def texts(self) -> list[str]:
         """Each failure in one line: what it is, what it says, and what was being done."""
-        return [
-            " ".join((f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())))
-            for error in self._errors
-        ]
+        return [_line(error) for error in self._errors]
 
     def raise_all(self, what: str) -> None:
         """Raise what was kept, if anything was, as one ExceptionGroup.
@@ -37,3 +38,12 @@ class Failures:
         """
         if self._errors:
             raise ExceptionGroup(f"{what}: {'; '.join(self.texts()[:SHOWN])}", self._errors)
+
+
+def _line(error: Exception) -> str:
+    """An error, what is in it where it is a group, and what was being done."""
+    says = f"{type(error).__name__}: {error}"
+    if isinstance(error, ExceptionGroup):
+        within = "; ".join(_line(one) for one in error.exceptions[:SHOWN])
+        says = f"{error.message}: {within}"
+    return " ".join((says, *getattr(error, "__notes__", ())))
