@@ -20,6 +20,11 @@ def data() -> Path:
     return DATA
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests that play on the stage come last: no other account may live beside it."""
+    items.sort(key=lambda item: "stage" in getattr(item, "fixturenames", ()))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where CI is set, a skip is a failure: there everything is installed that a test may need."""

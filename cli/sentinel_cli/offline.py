@@ -84,10 +84,16 @@ class _UnreadAccount:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something was read: `file`, or `file:line`, and the record's index in the file."""
+    """Where something was read: a file, the 1-based line in it or 0, or the index of the record."""
 
-    source: str
+    file: str
     index: int | None = None
+    line: int = 0
+
+    @property
+    def source(self) -> str:
+        """As people are told: `file`, or `file:line`."""
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +157,9 @@ class OfflineJudge:
         self._verdicts(subject, as_of, place, from_read=True)
 
     def _sighting(self, sighting: Sighting, found: Record, place: Place) -> None:
+        """Judge what a record tells of a subject; of what it only touched it tells nothing."""
         subject = sighting.subject
-        if subject is None:
+        if subject is None or sighting.touched:
             return
         if isinstance(subject, Activity):
             self.world.remember(subject)

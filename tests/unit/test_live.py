@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any, cast
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
+from sentinel.aws import clock
 from sentinel.aws.edge import Edge
-from sentinel.aws.live import LiveWorld, Place, Refusal
+from sentinel.aws.live import SILENT_FOR, LiveWorld, Place, Refusal
 from sentinel.judge import CannotRead
 from sentinel.subject import Resource
 from sentinel.subjects import AgentRuntime, Gateway
@@ -41,6 +42,8 @@ class Account:
     def __init__(self) -> None:
         self.memory = NoMemory()
         self.refused = ""
+        self.silent = ""
+        self.asked: list[str] = []
 
     def reader(self, *_: str) -> Any:
         self._may("AssumeRole")
@@ -54,6 +57,9 @@ class Account:
         return {"agentRuntimeVersion": agentRuntimeVersion, "lastUpdatedAt": EVENT_TIME}
 
     def _may(self, operation: str) -> None:
+        self.asked.append(operation)
+        if self.silent == operation:
+            raise ReadTimeoutError(endpoint_url="https://control.example.com")
         if self.refused == operation:
             raise ClientError({"Error": {"Code": "AccessDenied"}}, operation)
 
@@ -89,10 +95,10 @@ def test_a_role_that_is_not_assumed_is_about_no_resource_and_cured_by_any() -> N
     live = world(account)
     with pytest.raises(CannotRead):
         live.read(Gateway, identity(Gateway))
-    assert live.refused == {ASSUMING: Refusal("AccessDenied", "")}
+    assert live.refused == {ASSUMING: {"": Refusal("AccessDenied", "")}}
     account.refused = ""
     live.read(Gateway, identity(Gateway, "another"))
-    assert live.refused == {}
+    assert live.refused == {ASSUMING: {}}
     assert live.succeeded[ASSUMING] == {""}
 
 
@@ -111,8 +117,32 @@ def test_the_last_word_on_a_resource_counts() -> None:
     refusal = Refusal("AccessDenied", "one")
     live.failed(WHERE, refusal)
     live.went(WHERE, "another")
-    assert live.refused == {WHERE: refusal}
+    assert live.refused == {WHERE: {"one": refusal}}
     live.went(WHERE, "one")
-    assert live.refused == {}
+    assert live.refused == {WHERE: {}}
     live.failed(WHERE, refusal)
-    assert (live.refused, live.succeeded) == ({WHERE: refusal}, {WHERE: {"another"}})
+    assert (live.refused, live.succeeded) == ({WHERE: {"one": refusal}}, {WHERE: {"another"}})
+
+
+def test_a_service_that_does_not_answer_delays_no_sibling_and_is_asked_again_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account = Account()
+    account.silent = "GetGateway"
+    live = world(account)
+    at = EVENT_TIME
+    monkeypatch.setattr(clock, "now", lambda: at)
+    names = ("first", "second", "third")
+    for name in names:
+        with pytest.raises(CannotRead, match="ReadTimeoutError"):
+            live.read(Gateway, identity(Gateway, name))
+    assert account.asked.count("GetGateway") == 1
+    assert set(live.refused[WHERE]) == {
+        identity(Gateway, n).key for n in ("first", "second", "third")
+    }
+    with pytest.raises(CannotRead):
+        live.read(Gateway, replace(identity(Gateway), region="us-east-1"))
+    assert account.asked.count("GetGateway") == 2
+    account.silent = ""
+    at = EVENT_TIME + SILENT_FOR
+    assert live.read(Gateway, identity(Gateway)) is not None

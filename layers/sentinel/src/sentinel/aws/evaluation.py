@@ -100,19 +100,30 @@ class Evaluation:
             self._skip(event, error)
             return None
 
-    def activities(self, many: Sequence[Seen]) -> None:
-        """Judge many activities: all are stored, then each group is judged by its last one."""
-        groups: dict[tuple[str, str, str, str], tuple[Sighting, Record]] = {}
+    def activities(self, many: Sequence[Seen]) -> dict[int, Exception]:
+        """Judge many activities: all are stored, then each group is judged by its last one.
+
+        Gives the error of each that must be judged again, by its place among the many. Raises what
+        AWS raised when they could not be stored.
+        """
+        groups: dict[tuple[str, str, str, str], list[tuple[int, Sighting]]] = {}
         kept: list[Activity] = []
-        for seen in many:
+        for number, seen in enumerate(many):
             for sighting in seen.sightings:
                 if isinstance(sighting.subject, Activity):
                     kept.append(sighting.subject)
-                    groups[_group(sighting, seen.record)] = (sighting, seen.record)
+                    group = groups.setdefault(_group(sighting, seen.record), [])
+                    group.append((number, sighting))
         self._edge.memory.keep(kept)
-        for sighting, found in groups.values():
-            self._judge(sighting, found)
-        self.tally.judged += len(many)
+        failed: dict[int, Exception] = {}
+        for group in groups.values():
+            last, sighting = group[-1]
+            try:
+                self._judge(sighting, many[last].record)
+            except Exception as error:  # noqa: BLE001 - the other groups are judged, then it is told
+                failed |= dict.fromkeys((number for number, _ in group), error)
+        self.tally.judged += len(many) - len(failed)
+        return failed
 
     def finish(self) -> None:
         """Close the gaps of what could be seen, and tell what could not. Call it once per batch."""
