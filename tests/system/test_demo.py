@@ -5,28 +5,32 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from sentinel_cli.demo import story
-from sentinel_cli.demo.acts import DELETE, OPEN, STORY, NotYetError, Stage
+from sentinel_cli.demo import sample_archive, story
+from sentinel_cli.demo.act import NotYetError, Stage
+from sentinel_cli.demo.acts import DELETE, OPEN, STORY
 from sentinel_cli.demo.timeline import WIRE
+from sentinel_cli.exit_codes import Exit
 
 from tests.conftest import ROOT
-from tests.system.demo import MISLEADING, started
+from tests.system.demo import MISLEADING, SENTINEL, started
+from tests.system.scenarios import guarded_gateway
+from tests.system.stage import REGION
+from tests.system.stage import Stage as Harness
+from tests.system.test_gap import SWEEP, allow, deny
 
 pytestmark = pytest.mark.xdist_group("demo")
-COMMAND = str(Path(sys.executable).with_name("sentinel"))
 
 
 def test_the_story_reaches_slack_and_mail_and_every_hop_is_measured() -> None:
     done = subprocess.run(
-        [COMMAND, "demo", "--once"],
+        [SENTINEL, "demo", "--once"],
         cwd=ROOT,
         env=os.environ | MISLEADING,
         capture_output=True,
@@ -47,30 +51,69 @@ def test_the_story_reaches_slack_and_mail_and_every_hop_is_measured() -> None:
     assert re.search(r"median \d\.\d{3} s to the body in Slack's sink", done.stdout)
 
 
-def test_another_shell_joins_in_with_the_printed_line_until_the_demo_is_stopped() -> None:
+def test_other_shells_join_in_with_the_printed_lines_until_the_demo_is_stopped() -> None:
+    program = (
+        "import boto3, json; print(json.dumps("
+        "[boto3.client('sts').get_caller_identity()['Arn'], boto3.client('s3').meta.region_name]))"
+    )
     with started("--no-page") as demo:
-        line = demo.wait_for(r"^export (AWS_ENDPOINT_URL=.*)$")
-        demo.wait_for(r"^Press Ctrl-C to stop\.$")
-        joined = dict(word.split("=", 1) for word in shlex.split(line[1]))
-        program = (
-            "import boto3, json; print(json.dumps("
-            "[boto3.client('sts').get_caller_identity()['Arn'],"
-            " len(boto3.client('bedrock-agentcore-control').list_gateways()['items'])]))"
-        )
-        answer = subprocess.run(
-            [sys.executable, "-c", program],
-            env={"PATH": os.environ["PATH"]} | joined,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
+        demo.wait_for_story()
+        for role in ("developer", "security-engineer"):
+            answer = subprocess.run(
+                [sys.executable, "-c", program],
+                env=demo.joined(role),
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=True,
+            )
+            arn, region = json.loads(answer.stdout)
+            assert arn.endswith(f":assumed-role/{role}/{role}")
+            assert region == "eu-central-1"
+        assert {found["status"] for found in demo.findings()} == {"OPEN", "RESOLVED"}
         demo.process.send_signal(signal.SIGINT)
 
-        assert json.loads(answer.stdout)[0].endswith(":assumed-role/developer/developer")
-        assert json.loads(answer.stdout)[1] == 1
         assert demo.process.wait(timeout=30) == 0
-    assert "http" not in demo.said.replace(line[0], "")
+    assert "http" not in re.sub(r"^export AWS_ENDPOINT_URL=.*$", "", demo.said, flags=re.M)
+
+
+def test_a_live_read_that_was_put_off_is_no_baseline(
+    stage: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(story, "PATIENCE_SECONDS", 0.3)
+
+    def part(copy: Harness) -> list[Any]:
+        told = Stage(
+            SimpleNamespace(  # type: ignore[arg-type]
+                account=copy.account,
+                outputs=copy.outputs,
+                workload=copy.member,
+                region=REGION,
+                client=lambda service, _as, in_hub: copy.client(service, account=copy.hub),
+            )
+        )
+        guarded_gateway(copy)
+        deny(copy, "bedrock-agentcore:GetGateway", "*")
+        copy.drain()
+        name = copy.names["gateway"]
+        refused = [story.wait_for_live_read(told, name), story.wait_for_baseline(told, name)]
+        allow(copy)
+        copy.invoke("sweep", SWEEP)
+        return [*refused, story.wait_for_baseline(told, name)]
+
+    read, missing, accepted = stage.play(part)
+    assert read == ()
+    assert len(missing) == 1
+    assert "has no baseline after" in missing[0]
+    assert accepted == ()
+
+
+def test_the_sample_archive_tells_of_eight_rules() -> None:
+    replayed = sample_archive.replay()
+
+    told = re.findall(r"^(?:CRITICAL|HIGH|MEDIUM) +(\w+) +f-", replayed.text, re.M)
+    assert len(set(told)) == len(told) == 8
+    assert replayed.exit_code == Exit.FINDINGS
 
 
 def test_what_did_not_reach_people_is_named() -> None:
@@ -92,7 +135,7 @@ def test_an_act_that_needs_another_one_first_says_which() -> None:
     stage = Stage(SimpleNamespace())  # type: ignore[arg-type]
 
     with pytest.raises(NotYetError, match="Create a gateway without an authorizer first"):
-        DELETE.parameters(stage)
+        DELETE.code(stage)
 
 
 def test_the_call_that_is_shown_is_the_call_that_is_made() -> None:
@@ -103,4 +146,4 @@ def test_the_call_that_is_shown_is_the_call_that_is_made() -> None:
 
     exec(OPEN.code(stage), {"boto3": boto3})  # noqa: S102 - what a person would paste
 
-    assert made == OPEN.parameters(stage)
+    assert made == OPEN.calls[0].parameters(stage)

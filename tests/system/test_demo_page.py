@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
 import os
-import re
 import shutil
 from collections.abc import Iterator
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from embedded_account.beliefs import BELIEFS
+from embedded_account.not_simulated import NOT_SIMULATED
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from sentinel_cli.demo.acts import BUTTONS
 
 from tests.system.demo import Demo, started
 
@@ -22,20 +23,39 @@ CHROMIUM = (
     or shutil.which("chromium")
 )
 
+PATIENCE = 60_000
+"""Milliseconds for what a button sets off, on a machine with other work."""
+SEEN_AFTER = (
+    ("revoke", "#acts", "Let the role use every model first."),
+    ("grant", "#stories", "PutRolePolicy"),
+    ("enforce", "#stories", "UpdateGateway"),
+    ("log-only", "#stories", "UpdateGateway"),
+    ("open", "#slack .message:first-child", "CRITICAL: Gateway answers callers"),
+    ("delete", "#slack .message:first-child", "RESOLVED CRITICAL: Gateway answers"),
+    ("command", "#stories", "InvokeAgentRuntimeCommand"),
+    ("exempt", "#stories", "is SUPPRESSED, and nobody is told"),
+    ("revoke-exempt", "#acts", "Let the exempted role use every model first."),
+    ("blind", "#slack", "COULD NOT ASSESS"),
+    ("see-again", "#slack", "ASSESSED AGAIN"),
+    ("stop-trail", "#slack", "CRITICAL: Trail no longer records"),
+    ("start-trail", "#slack", "RESOLVED CRITICAL: Trail no longer records"),
+    ("replay", "#archive", "gateway_authorizer_none"),
+)
+"""Every button in an order in which each can be pressed, where it then shows, and what."""
+
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Demo]:
     """One demo for all tests, after its story."""
     with started() as running:
-        running.wait_for(r"^Press Ctrl-C to stop\.$")
-        assert not re.search(r"^(missing|failed): ", running.said, re.M), running.said
+        running.wait_for_story()
         yield running
 
 
 @pytest.fixture(scope="module")
 def address(demo: Demo) -> str:
     """Where the page is."""
-    return demo.wait_for(r"^  (http://127\.0\.0\.1:\d+/)$")[1]
+    return demo.address
 
 
 @pytest.fixture(scope="module")
@@ -162,51 +182,63 @@ def test_what_is_not_simulated_is_one_link_away(browser: Browser, address: str) 
     page.get_by_role("link", name="What is not simulated").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("What is not simulated")
-    expect(page.locator("tbody tr").first).to_be_visible()
+    expect(page.locator("dt")).to_have_text([each.what for each in NOT_SIMULATED])
+    expect(page.locator("tbody tr")).to_have_count(len(BELIEFS))
+    untried = sum(not belief.tried_live for belief in BELIEFS)
+    expect(page.locator("main")).to_contain_text(f"Nobody has tried {untried} of these")
 
 
-def test_a_foreign_host_is_refused(address: str) -> None:
-    status, _, body = _asked(address, "GET", "/", {"Host": "sentinel.example.com"})
-
-    assert status == 421
-    assert "export AWS" not in body
-
-
-@pytest.mark.parametrize(
-    ("origin", "with_token"),
-    [("", True), ("null", True), ("http://sentinel.example.com", True), ("own", False)],
-)
-def test_a_post_from_elsewhere_is_refused(address: str, origin: str, with_token: bool) -> None:
-    _, _, page = _asked(address, "GET", "/", {})
-    found = re.search(r'name="token" value="([^"]+)"', page)
-    assert found is not None
-    token = found[1] if with_token else "guessed"
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    if origin:
-        headers["Origin"] = address.rstrip("/") if origin == "own" else origin
-
-    status, _, _ = _asked(address, "POST", "/act/grant", headers, urlencode({"token": token}))
-
-    assert status == 403
+def press(page: Page, name: str) -> None:
+    """Press a button, and wait until what it does is done, without a problem."""
+    button = page.locator(f"button[data-key=act-{name}]")
+    expect(button).to_be_enabled(timeout=PATIENCE)
+    button.click()
+    expect(page.locator("#doing")).to_be_empty(timeout=PATIENCE)
+    expect(page.locator("#problem")).to_be_empty()
 
 
-def test_the_policy_of_the_page_lets_nothing_in_from_elsewhere(address: str) -> None:
-    _, headers, _ = _asked(address, "GET", "/", {})
-    policy = headers["Content-Security-Policy"]
+def test_every_button_can_be_pressed_on_a_phone_and_shows_what_it_did(
+    browser: Browser, address: str
+) -> None:
+    page, errors = opened(browser, address, viewport={"width": 360, "height": 700})
+    shown = page.locator("#acts form button").all_text_contents()
+    assert shown == [act.title for act in BUTTONS]
 
-    assert policy.startswith("default-src 'none'; ")
-    assert "unsafe" not in policy
-    assert "*" not in policy
+    calls = page.locator("#stories h4")
+    for button, part, words in SEEN_AFTER:
+        made = calls.count()
+        press(page, button)
+        expect(calls).to_have_count(made + (button != "replay"), timeout=PATIENCE)
+        expect(page.locator(part)).to_contain_text(words, timeout=PATIENCE)
+
+    assert {button for button, _, _ in SEEN_AFTER} == {act.id for act in BUTTONS}
+    expect(page.get_by_role("tab", name="Archive")).to_have_attribute("aria-selected", "true")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert errors == []
 
 
-def _asked(
-    address: str, method: str, path: str, headers: dict[str, str], body: str = ""
-) -> tuple[int, dict[str, str], str]:
-    parts = urlsplit(address)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
-    try:
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        return answer.status, dict(answer.getheaders()), answer.read().decode()
-    finally:
-        connection.close()
+def test_every_copy_button_copies_what_stands_beside_it(browser: Browser, address: str) -> None:
+    permissions = ["clipboard-read", "clipboard-write"]
+    page, errors = opened(browser, address, permissions=permissions)
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+
+    copies = page.locator("button.copy:visible")
+    assert copies.count() > len(BUTTONS) // 2
+    for copy in copies.all():
+        copy.click()
+        expect(copy).to_have_text("Copied")
+        beside = page.locator(f"[id='{copy.get_attribute('data-copy')}']").text_content()
+        assert page.evaluate("navigator.clipboard.readText()") == beside
+    assert errors == []
+
+
+def test_stop_ends_the_demo_and_the_page_says_so(
+    browser: Browser, demo: Demo, address: str
+) -> None:
+    page, _ = opened(browser, address)
+
+    page.get_by_role("button", name="Stop", exact=True).click()
+
+    expect(page.locator("#link")).to_have_text("The demo has ended.")
+    expect(page.get_by_role("button", name="Replay the sample archive")).to_be_disabled()
+    assert demo.process.wait(timeout=60) == 0

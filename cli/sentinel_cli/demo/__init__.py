@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sentinel_cli.demo.acts import Stage
+    from sentinel_cli.demo.act import Stage
     from sentinel_cli.demo.deployment import Deployment
     from sentinel_cli.demo.story import Told
     from sentinel_cli.demo.timeline import Timeline
@@ -48,7 +48,7 @@ def _show(
     port: int,
     page: bool,
 ) -> int:
-    from sentinel_cli.demo.acts import Stage
+    from sentinel_cli.demo.act import Stage
     from sentinel_cli.demo.timeline import Timeline
 
     stage = Stage(deployment)
@@ -61,7 +61,8 @@ def _show(
     address = _serve(deployment, stage, running, stop, port) if page else ""
     _say(f"AgentCore Sentinel in an embedded account (not AWS), ready in {_since(began)}")
     _say(f"\n  {address}\n" if address else "")
-    _say(f"Join in from another shell, as the developer:\n{deployment.export_line()}\n")
+    for role, line in deployment.export_lines().items():
+        _say(f"Join in from another shell, as the {role} (unset AWS_PROFILE there):\n{line}\n")
     for line in _tell(stage, began):
         _say(f"missing: {line}")
     _say("\nPress Ctrl-C to stop.")

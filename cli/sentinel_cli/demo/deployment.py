@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -12,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sentinel_cli.demo import people
+from sentinel_cli.demo.people import AGENT_ROLE, DEVELOPER, SECURITY_ENGINEER, TRAIL
+
 if TYPE_CHECKING:
     from embedded_account.account import EmbeddedAccount
+    from sentinel.policy import Policy
 
 ROOT = Path(__file__).resolve().parents[3]
 REGION = "eu-central-1"
 STACK = "agentcore-sentinel"
-DEVELOPER = "developer"
-AGENT_ROLE = "support-agent"
-GATEWAY_ROLE = "gateway"
-TRAIL = "audit"
 SLACK_SECRET = "/agentcore-sentinel/slack"  # noqa: S105 - the parameter's name
 MAIL_ADDRESS = "security@example.com"
 RECHECK_DELAY_SECONDS = 1
@@ -44,21 +43,31 @@ class Deployment:
     outputs: Mapping[str, str]
     agent_runtime_arn: str
     policy_engine_arn: str
+    policy: Policy
 
-    def client(self, service: str, as_: str = DEVELOPER) -> Any:
-        """A boto3 client in the workload account."""
-        return self.account.client(service, self.workload, self.region, as_=as_)
+    def client(self, service: str, as_: str = DEVELOPER, *, in_hub: bool = False) -> Any:
+        """A boto3 client in the workload account, or in the hub's."""
+        account = self.hub if in_hub else self.workload
+        return self.account.client(service, account, self.region, as_=as_)
 
     def role_arn(self, name: str) -> str:
         """The ARN of a role of the workload account."""
         return f"arn:aws:iam::{self.workload}:role/{name}"
 
-    def export_line(self) -> str:
-        """What another shell runs to join in as the developer."""
-        keys = self.account.credentials(self.workload, DEVELOPER)
+    def export_lines(self) -> Mapping[str, str]:
+        """What another shell runs to join in, by the role that it then is."""
+        return {
+            DEVELOPER: self._export_line(self.workload, DEVELOPER),
+            SECURITY_ENGINEER: self._export_line(self.hub, SECURITY_ENGINEER),
+        }
+
+    def _export_line(self, account: str, role: str) -> str:
+        """All that boto3 and the AWS CLI need; files of the shell's owner are left out."""
         variables = {"AWS_ENDPOINT_URL": self.account.url, "AWS_REGION": self.region}
         variables["AWS_DEFAULT_REGION"] = self.region
+        keys = self.account.credentials(account, role)
         variables |= {name.upper(): value for name, value in keys.items()}
+        variables["AWS_CONFIG_FILE"] = variables["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
         return "export " + " ".join(f"{name}={value}" for name, value in variables.items())
 
 
@@ -103,15 +112,15 @@ def _deploy(account: EmbeddedAccount) -> Deployment:
         Name=SLACK_SECRET, Type="SecureString", Value=account.slack.token
     )
     outputs = _deploy_hub(account, hub, workload)
+    policy = _push_policy(account, outputs, hub, workload)
+    people.make_security_engineer(account.client("iam", hub, REGION), hub, workload, STACK, outputs)
     for where in (hub, workload):
         for region in account.regions:
             _deploy_member(account, outputs, hub, where, region)
     roles = account.client("iam", workload, REGION)
-    for name, service in ((AGENT_ROLE, "bedrock-agentcore"), (GATEWAY_ROLE, "bedrock-agentcore")):
-        roles.create_role(
-            RoleName=name, AssumeRolePolicyDocument=_trust(f"{service}.amazonaws.com", workload)
-        )
-    _make_developer(roles, workload)
+    people.make_agents(roles, workload)
+    people.make_developer(roles, workload)
+    people.make_administrator(roles, workload)
     agentcore = account.client("bedrock-agentcore-control", workload, REGION)
     image = f"{workload}.dkr.ecr.{REGION}.amazonaws.com/support-agent:1"
     runtime = agentcore.create_agent_runtime(
@@ -130,7 +139,23 @@ def _deploy(account: EmbeddedAccount) -> Deployment:
         outputs,
         runtime["agentRuntimeArn"],
         engine["policyEngineArn"],
+        policy,
     )
+
+
+def _push_policy(
+    account: EmbeddedAccount, outputs: Mapping[str, str], hub: str, workload: str
+) -> Policy:
+    """Put a policy to use before anything is judged: the functions keep a copy for a minute."""
+    from sentinel.aws.policy_copy import KEY
+
+    from sentinel_cli.demo.team_policy import team_policy
+
+    policy = team_policy(hub, workload, account.world.clock.now())
+    account.client("s3", hub, REGION).put_object(
+        Bucket=outputs["RecordsBucketName"], Key=KEY, Body=policy.document().encode()
+    )
+    return policy
 
 
 def _deploy_hub(account: EmbeddedAccount, hub: str, workload: str) -> Mapping[str, str]:
@@ -163,86 +188,18 @@ def _deploy_member(
         parameters={
             "IngestBusArn": outputs["IngestBusArn"],
             "HubAccountId": hub,
-            "HubReaders": f"{outputs['EvaluateRoleArn']},{outputs['SweepRoleArn']}",
+            "HubReaders": ",".join(
+                (
+                    outputs["EvaluateRoleArn"],
+                    outputs["SweepRoleArn"],
+                    f"arn:aws:iam::{hub}:role/{SECURITY_ENGINEER}",
+                )
+            ),
             "HomeRegion": REGION,
         },
         account=where,
         region=region,
         source_root=ROOT,
-    )
-
-
-def _trust(service: str, account: str) -> str:
-    return json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": service},
-                    "Action": "sts:AssumeRole",
-                    "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-                }
-            ],
-        }
-    )
-
-
-def _make_developer(roles: Any, workload: str) -> None:
-    """A developer who may do what the story tells, in the workload account only."""
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": f"arn:aws:iam::{workload}:root"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
-    agentcore = f"arn:aws:bedrock-agentcore:*:{workload}"
-    allowed: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-        "Gateways": (
-            ("UpdateGateway", "DeleteGateway", "GetGateway"),
-            (f"{agentcore}:gateway/*",),
-        ),
-        "Lists": (
-            ("CreateGateway", "ListGateways", "ListAgentRuntimes", "ListPolicyEngines"),
-            ("*",),
-        ),
-        "Engines": (("GetPolicyEngine",), (f"{agentcore}:policy-engine/*",)),
-        "Commands": (
-            ("InvokeAgentRuntimeCommand", "GetAgentRuntime"),
-            (f"{agentcore}:runtime/*",),
-        ),
-    }
-    statements = [
-        {
-            "Sid": sid,
-            "Effect": "Allow",
-            "Action": [f"bedrock-agentcore:{action}" for action in actions],
-            "Resource": list(resources),
-        }
-        for sid, (actions, resources) in allowed.items()
-    ]
-    iam = ["iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:GetRolePolicy", "iam:PassRole"]
-    roles_of_agents = [
-        f"arn:aws:iam::{workload}:role/{name}" for name in (AGENT_ROLE, GATEWAY_ROLE)
-    ]
-    trail = ["cloudtrail:StartLogging", "cloudtrail:StopLogging", "cloudtrail:GetTrailStatus"]
-    statements += [
-        {"Sid": "Roles", "Effect": "Allow", "Action": iam, "Resource": roles_of_agents},
-        {
-            "Sid": "Trail",
-            "Effect": "Allow",
-            "Action": trail,
-            "Resource": [f"arn:aws:cloudtrail:*:{workload}:trail/{TRAIL}"],
-        },
-    ]
-    roles.create_role(RoleName=DEVELOPER, AssumeRolePolicyDocument=json.dumps(trust))
-    document = {"Version": "2012-10-17", "Statement": statements}
-    roles.put_role_policy(
-        RoleName=DEVELOPER, PolicyName="develop", PolicyDocument=json.dumps(document)
     )
 
 

@@ -36,13 +36,26 @@ document.addEventListener("submit", async (event) => {
   const form = event.target;
   event.preventDefault();
   const body = new URLSearchParams(new FormData(form));
+  find("problem").textContent = "";
+  find("doing").textContent = `Under way: ${event.submitter.textContent}`;
   try {
     const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
-    find("problem").textContent = answer.ok || answer.type === "opaqueredirect" ? "" : await answer.text();
+    const done = answer.ok || answer.type === "opaqueredirect";
+    if (!done) find("problem").textContent = await answer.text();
+    else if (form.id === "stop") end(await answer.text());
+    else if (form.dataset.shows) show(find(form.dataset.shows));
   } catch {
     find("problem").textContent = "The demo does not answer. Start it again with make demo.";
   }
+  find("doing").textContent = "";
 });
+
+function end(words) {
+  events.close();
+  find("link").textContent = words;
+  find("link").hidden = false;
+  for (const button of document.querySelectorAll("form button")) button.disabled = true;
+}
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
@@ -60,6 +73,10 @@ function choose(tab) {
     each.tabIndex = chosen ? 0 : -1;
     find(each.getAttribute("aria-controls")).hidden = !chosen;
   }
+}
+function show(tab) {
+  choose(tab);
+  tab.scrollIntoView({ block: "center" });
 }
 for (const tab of tabs) {
   tab.addEventListener("click", () => choose(tab));

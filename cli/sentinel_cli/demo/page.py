@@ -1,7 +1,4 @@
-"""Serves the demo's page on 127.0.0.1: what to try, what happened, what people get, what exists.
-
-Standard library only; what changes is sent as HTML fragments by Server-Sent Events.
-"""
+"""Draws the demo's page: what to try, what happened, what people get, what exists."""
 
 from __future__ import annotations
 
@@ -10,11 +7,8 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 from botocore.exceptions import BotoCoreError, ClientError
 from embedded_account.beliefs import BELIEFS
@@ -23,18 +17,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sentinel import catalog
 
 from sentinel_cli.demo import slack_view
-from sentinel_cli.demo.acts import BUTTONS, Act, NotYetError, Stage
+from sentinel_cli.demo.act import Act, NotYetError, Stage
+from sentinel_cli.demo.acts import BUTTONS
 from sentinel_cli.demo.deployment import Deployment
+from sentinel_cli.demo.sample_archive import ReplayFailedError
+from sentinel_cli.demo.server import HEARTBEAT_SECONDS, Server
 from sentinel_cli.demo.state import State
-from sentinel_cli.demo.story import perform
+from sentinel_cli.demo.story import FunctionFailedError, perform
 from sentinel_cli.demo.timeline import Timeline, Trace
 
 FOLDER = Path(__file__).parent
-FRAGMENTS = ("acts", "stories", "slack", "mail", "state")
-TOGETHER_SECONDS = 0.1
-"""Changes within this time are drawn together."""
-HEARTBEAT_SECONDS = 10.0
-LONGEST_BODY = 4096
+REFUSALS = (
+    NotYetError,
+    FunctionFailedError,
+    ReplayFailedError,
+    ClientError,
+    BotoCoreError,
+)
 
 
 class Page:
@@ -51,32 +50,24 @@ class Page:
         self._acting = threading.Lock()
         self._version = 0
         self._moved = threading.Condition()
-        self._closed = False
+        self.closed = False
         self._environment = _environment()
-        self._server: ThreadingHTTPServer | None = None
+        self._server: Server | None = None
 
     def serve(self, port: int) -> str:
         """Begin to serve; the address. Raises OSError when the port is taken."""
-        handler = type("Handler", (_Handler,), {"page": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._server.daemon_threads = True
+        self._server = Server(self, port)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         threading.Thread(target=self._look_at_state, daemon=True).start()
         return f"http://127.0.0.1:{self._server.server_port}/"
 
     def close(self) -> None:
         """Serve no longer."""
-        self._closed = True
+        self.closed = True
         self.changed()
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
-
-    @property
-    def hosts(self) -> frozenset[str]:
-        """What a request may name as its host: another name that leads here is somebody's trick."""
-        port = self._server.server_port if self._server else 0
-        return frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
 
     def changed(self) -> None:
         """Something is to be drawn anew."""
@@ -93,23 +84,25 @@ class Page:
     def _look_at_state(self) -> None:
         """Read the resources again after each call that people make."""
         version, calls = -1, -1
-        while not self._closed:
+        while not self.closed:
             version = self.wait(version, HEARTBEAT_SECONDS)
             made = self.timeline.calls()
-            if made != calls and not self._closed:
+            if made != calls and not self.closed:
                 calls = made
                 self._state.read()
                 self.changed()
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a button."""
+        return any(act.id == name for act in BUTTONS)
+
     def act(self, name: str) -> str:
-        """Do what a button says; an error in words, or nothing."""
-        act = next((each for each in BUTTONS if each.id == name), None)
-        if act is None:
-            return "There is no such button."
+        """Do what a button says; an error in words, or nothing. Raises KeyError for no button."""
+        act = {each.id: each for each in BUTTONS}[name]
         with self._acting:
             try:
                 perform(act, self._stage)
-            except (NotYetError, ClientError, BotoCoreError) as refused:
+            except REFUSALS as refused:
                 return str(refused)
             finally:
                 self.changed()
@@ -125,6 +118,7 @@ class Page:
             "stories": module.stories(stories[::-1], _title),
             "slack": module.slack(account.slack.messages[::-1], account.slack.channels),
             "mail": module.mails(account.mailbox.messages[::-1]),
+            "archive": module.archive(self._stage.replayed),
             "state": module.state(self._state.rows()),
         }
         return {name: str(html) for name, html in drawn.items()}
@@ -145,7 +139,7 @@ class Page:
             workload=self._deployment.workload,
             region=self._deployment.region,
             started=self._started,
-            export=self._deployment.export_line(),
+            exports=self._deployment.export_lines(),
         )
 
     def fidelity(self, nonce: str) -> str:
@@ -158,7 +152,12 @@ class Page:
         )
 
     def _button(self, act: Act) -> Mapping[str, Any]:
-        button = {"id": act.id, "title": act.title, "undo": act.undoes}
+        calls = len(act.calls)
+        summary = (
+            "The command" if act.command else "The call" if calls == 1 else f"The {calls} calls"
+        )
+        shown = {"note": act.note(self._stage), "shows": act.shows, "summary": summary}
+        button = {"id": act.id, "title": act.title, "undo": act.undoes, **shown}
         try:
             return {**button, "code": act.code(self._stage), "why_not": ""}
         except NotYetError as first:
@@ -200,118 +199,3 @@ def _bars(trace: Trace) -> list[tuple[Any, float, float, float]]:
 def _title(rule: str) -> str:
     found = catalog.rules().get(rule)
     return found.title.rstrip(".") if found else rule
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One request; what does not come from the page itself is refused."""
-
-    page: Page
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        nonce = secrets.token_urlsafe(16)
-        path = self.path.partition("?")[0]
-        if not self._is_ours():
-            self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "this page is served as 127.0.0.1 only")
-        elif path == "/":
-            self._answer(HTTPStatus.OK, self.page.html(nonce), nonce=nonce)
-        elif path == "/fidelity":
-            self._answer(HTTPStatus.OK, self.page.fidelity(nonce), nonce=nonce)
-        elif path == "/events":
-            self._events()
-        else:
-            self._refuse(HTTPStatus.NOT_FOUND, "there is nothing here")
-
-    def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        if not 0 <= length <= LONGEST_BODY:
-            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too much")
-            return
-        form = parse_qs(self.rfile.read(length).decode(errors="replace"))
-        token = form.get("token", [""])[0]
-        if not self._is_ours() or self.headers.get("Origin") != f"http://{self.headers['Host']}":
-            self._refuse(HTTPStatus.FORBIDDEN, "this does not come from the demo's page")
-        elif not secrets.compare_digest(token.encode(), self.page.token.encode()):
-            self._refuse(HTTPStatus.FORBIDDEN, "the page is older than the demo: load it again")
-        elif self.path == "/stop":
-            self._answer(HTTPStatus.OK, "The demo has ended.", kind="text/plain")
-            self.page.stop()
-        elif self.path.startswith("/act/"):
-            problem = self.page.act(self.path.removeprefix("/act/"))
-            if problem:
-                self._refuse(HTTPStatus.CONFLICT, problem)
-            else:
-                self._answer(HTTPStatus.SEE_OTHER, "", location="/")
-        else:
-            self._refuse(HTTPStatus.NOT_FOUND, "there is nothing here")
-
-    def _is_ours(self) -> bool:
-        return self.headers.get("Host", "") in self.page.hosts
-
-    def _refuse(self, status: HTTPStatus, why: str) -> None:
-        self._answer(status, why, kind="text/plain")
-
-    def _answer(
-        self,
-        status: HTTPStatus,
-        text: str,
-        *,
-        kind: str = "text/html",
-        nonce: str = "",
-        location: str = "",
-    ) -> None:
-        body = text.encode()
-        self.send_response(status)
-        if location:
-            self.send_header("Location", location)
-        self._protect(nonce)
-        self.send_header("Content-Type", f"{kind}; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _protect(self, nonce: str) -> None:
-        allowed = f"style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; " if nonce else ""
-        policy = (
-            f"default-src 'none'; {allowed}connect-src 'self'; img-src data:; form-action 'self'; "
-            "base-uri 'none'; frame-ancestors 'none'"
-        )
-        self.send_header("Content-Security-Policy", policy)
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Referrer-Policy", "same-origin")
-        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
-        self.send_header("Cache-Control", "no-store")
-
-    def _events(self) -> None:
-        """Send each fragment when it is another than before, and each new headline once."""
-        self.send_response(HTTPStatus.OK)
-        self._protect("")
-        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.close_connection = True
-        sent: dict[str, str] = {}
-        said, version = self.page.headlines(), -1
-        try:
-            while True:
-                version = self.page.wait(version, HEARTBEAT_SECONDS)
-                threading.Event().wait(TOGETHER_SECONDS)
-                self.wfile.write(b": still here\n\n")
-                for name, html in self.page.fragments().items():
-                    if sent.get(name) != html:
-                        sent[name] = html
-                        self._send("fragment", {"id": name, "html": html})
-                headlines = self.page.headlines()
-                for headline in headlines:
-                    if headline not in said:
-                        self._send("say", headline)
-                said = headlines
-                self.wfile.flush()
-        except ConnectionError:
-            return  # the browser has gone
-
-    def _send(self, event: str, data: Any) -> None:
-        self.wfile.write(f"event: {event}\ndata: {json.dumps(data)}\n\n".encode())
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Print nothing: the story is on stdout."""

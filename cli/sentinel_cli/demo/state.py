@@ -9,8 +9,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from sentinel_cli.demo.deployment import AGENT_ROLE, TRAIL, Deployment
+from sentinel_cli.demo.deployment import Deployment
+from sentinel_cli.demo.people import AGENT_ROLE, EXEMPT_ROLE, READ_ROLE, TRAIL
 
+_OF_MEMBER_YAML = "read"
+"""The read role's own policy: long, and not what anybody here changes."""
 _SHOWN = ("name", "status", "authorizerType", "policyEngineConfiguration", "protocolType")
 
 
@@ -58,9 +61,22 @@ class State:
             key = f"gateway/{summary['gatewayId']}"
             found[key] = {name: gateway[name] for name in _SHOWN if name in gateway}
         iam = self._deployment.client("iam", as_="root")
-        for name in iam.list_role_policies(RoleName=AGENT_ROLE)["PolicyNames"]:
-            policy = iam.get_role_policy(RoleName=AGENT_ROLE, PolicyName=name)
-            found[f"role/{AGENT_ROLE} policy {name}"] = policy["PolicyDocument"]
+        for role in (AGENT_ROLE, EXEMPT_ROLE, READ_ROLE):
+            found |= _policies(iam, role)
         trail = self._deployment.client("cloudtrail", as_="root").get_trail_status(Name=TRAIL)
         found[f"trail/{TRAIL}"] = {"IsLogging": trail["IsLogging"]}
         return found
+
+
+def _policies(iam: Any, role: str) -> Mapping[str, Any]:
+    """The policies in a role, but for the one that member.yaml deployed."""
+    found = {}
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        if (role, name) == (READ_ROLE, _OF_MEMBER_YAML):
+            continue
+        try:
+            policy = iam.get_role_policy(RoleName=role, PolicyName=name)
+        except ClientError:
+            continue  # deleted since it was listed
+        found[f"role/{role} policy {name}"] = policy["PolicyDocument"]
+    return found

@@ -10,11 +10,21 @@ from typing import Any
 
 from embedded_account.world import FunctionRan
 from sentinel import catalog
+from sentinel.agentcore import from_id
+from sentinel.arn import partition_of
+from sentinel.aws.memory import Memory
+from sentinel.subjects import Gateway
 
-from sentinel_cli.demo.acts import DELETE, STORY, Act, Expected, Stage
-from sentinel_cli.demo.deployment import DEVELOPER
+from sentinel_cli.demo.act import Act, Call, Expected, Stage
+from sentinel_cli.demo.acts import DELETE, STORY
+from sentinel_cli.demo.people import DEVELOPER
+from sentinel_cli.demo.sample_archive import replay
 
 PATIENCE_SECONDS = 30.0
+
+
+class FunctionFailedError(Exception):
+    """A function that an act invoked failed; the message is the function's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +37,32 @@ class Performed:
 
 
 def perform(act: Act, stage: Stage) -> Performed:
-    """Do it. Raises NotYetError, or what botocore raises when the account refuses."""
-    client = stage.deployment.client(act.service)
-    parameters = act.parameters(stage)
-    answer = getattr(client, act.method)(**parameters)
+    """Do it.
+
+    Raises NotYetError, FunctionFailedError, ReplayFailedError, or what botocore raises when the
+    account refuses.
+    """
+    if act.command:
+        stage.replayed = replay()
+        return Performed(act, "", time.monotonic())
+    first, *others = act.calls
+    answer = _made(first, stage)
     returned = time.monotonic()
-    for stream in (answer.get("stream"),):
-        for _ in stream or ():  # a command ends when its output has been read
-            pass
+    for _ in answer.get("stream") or ():  # a command ends when its output has been read
+        pass
     act.after(stage, answer)
+    for call in others:
+        _made(call, stage)
     return Performed(act, answer["ResponseMetadata"]["RequestId"], returned)
+
+
+def _made(call: Call, stage: Stage) -> Mapping[str, Any]:
+    client = stage.deployment.client(call.service, call.by, in_hub=call.in_hub)
+    answer: Mapping[str, Any] = getattr(client, call.method)(**call.parameters(stage))
+    if "FunctionError" in answer:
+        told = json.loads(answer["Payload"].read())
+        raise FunctionFailedError(f"{told.get('errorType')}: {told.get('errorMessage')}")
+    return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +87,7 @@ def told_of(act: Act, stage: Stage) -> Told:
     resource = act.expected.resource(stage) if act is DELETE and act.expected else ""
     performed = perform(act, stage)
     if act.expected is None:
-        missing = wait_for_live_read(stage, stage.guarded_gateway)
+        missing = wait_for_baseline(stage, stage.guarded_gateway)
         return Told(performed, None, None, "nothing to tell: this is the baseline", missing)
     resource = resource or act.expected.resource(stage)
     slack = mail = None
@@ -77,11 +103,29 @@ def told_of(act: Act, stage: Stage) -> Told:
     return Told(performed, slack, mail, message.text if message else "", missing)
 
 
-def wait_for_live_read(stage: Stage, resource: str) -> tuple[str, ...]:
-    """Wait until a resource was read live after its event: later changes are judged against that.
+def wait_for_baseline(stage: Stage, gateway: str) -> tuple[str, ...]:
+    """Wait until a gateway as it is was accepted: later changes are judged against that.
 
-    What is missing when the patience ends first.
+    A live read that was put off has accepted nothing yet. And an event of the second in which the
+    read was made is no news to it: hence it also waits for the next one. What is missing when the
+    patience ends first.
     """
+    deployment = stage.deployment
+    table = deployment.outputs["MemoryTableName"]
+    memory = Memory(deployment.client("dynamodb", "root", in_hub=True), table)
+    place = (partition_of(deployment.region), deployment.workload, deployment.region)
+    identity = from_id(*place, Gateway.kind, Gateway.segment, gateway)
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        if memory.baseline(Gateway, identity) is not None:
+            time.sleep(1 - time.time() % 1)
+            return ()
+        time.sleep(0.05)
+    return (f"{gateway} has no baseline after {PATIENCE_SECONDS:.0f} s",)
+
+
+def wait_for_live_read(stage: Stage, resource: str) -> tuple[str, ...]:
+    """Wait until a resource was read live after its event; what is missing when it is not."""
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         if _was_rechecked(stage, resource):

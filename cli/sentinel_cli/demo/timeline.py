@@ -162,38 +162,39 @@ class Timeline:
         return told
 
     def _change(self, change: str, body: Mapping[str, Any], now: datetime) -> bool:
-        """A finding was opened, changed or resolved, by the call that last touched its resource."""
-        if "fingerprint" not in body:
-            return False
-        key = body["subject"]["key"]
-        trace = self._traces.get((body.get("cause") or {}).get("request_id", ""))
-        if trace is None or trace.change:
-            trace = self._touching(key) or trace
+        """A finding or gap was opened, changed or resolved, by a call that is looked for."""
+        trace = self._cause(body) if "fingerprint" in body else self._latest()
         if trace is None:
             return False
         trace.change, self._by_change[change] = change, trace
-        status = body["status"]
-        trace.add(Hop("evaluate", now, f"judged and stored: {body['rule']} is {status}", body))
-        self._tell_story(trace, body, now)
+        trace.add(Hop("evaluate", now, _judged(body), body))
+        self._tell_story(trace, _story(change, body), now)
         return True
 
-    def _tell_story(self, trace: Trace, body: Mapping[str, Any], now: datetime) -> None:
+    def _cause(self, body: Mapping[str, Any]) -> Trace | None:
+        """The call that last touched a finding's resource."""
+        trace = self._traces.get((body.get("cause") or {}).get("request_id", ""))
+        if trace is None or trace.change:
+            trace = self._touching(body["subject"]["key"]) or trace
+        return trace
+
+    def _latest(self) -> Trace | None:
+        """The latest call that people made: of a gap nobody knows who caused it."""
+        return next(reversed(self._traces.values()), None)
+
+    def _tell_story(self, trace: Trace, told: Story, now: datetime) -> None:
         self._stories = [s for s in self._stories if s.fingerprint or trace not in s.traces]
-        fingerprint, status = body["fingerprint"], body["status"]
+        fingerprint = told.fingerprint
         found = next((s for s in self._stories if s.fingerprint == fingerprint), None)
         if found is None:
-            resource = body["subject"].get("name") or body["subject"]["key"]
-            found = Story(fingerprint, body["rule"], "", status, resource)
+            found = told
         else:
             self._stories.remove(found)
         self._stories.append(found)
-        found.status = status
-        found.severity = _SEVERITIES.get(
-            body["problem"]["severity"], str(body["problem"]["severity"])
-        )
+        found.status, found.severity = told.status, told.severity
         if trace not in found.traces:
             found.traces.append(trace)
-        if status == "OPEN":
+        if found.status == "OPEN":
             self._opened[fingerprint] = trace.at
             found.open_seconds = None
         elif fingerprint in self._opened:
@@ -246,6 +247,7 @@ class Timeline:
         return told
 
     def _message(self, entry: Any, now: datetime) -> bool:
+        """What reached people is always worth drawing, whether or not its call is known."""
         message = entry.message
         if entry.sink == "slack":
             ids = [b.get("block_id", "") for b in message.blocks if isinstance(b, Mapping)]
@@ -253,14 +255,15 @@ class Timeline:
             sentence = "the message is edited" if message.edited_ts else "a message is posted"
             blocks = list(message.blocks)
             hop = Hop("Slack", now, sentence, {"text": message.text, "blocks": blocks})
-            return self._of_change({"id": change}, hop)
+            self._of_change({"id": change}, hop)
+            return True
         hop = Hop("mail", now, message.subject, message.body)
         latest = [
             s for s in self._stories if s.fingerprint and f"f-{s.fingerprint[:8]}" in message.body
         ]
         for story in latest[-1:]:
             story.traces[-1].add(hop)
-        return bool(latest)
+        return True
 
     def _of_change(self, detail: Mapping[str, Any], hop: Hop) -> bool:
         trace = self._by_change.get(str(detail.get("id", "")))
@@ -273,6 +276,28 @@ class Timeline:
             if trace.touches(key):
                 return trace
         return None
+
+
+def _story(change: str, body: Mapping[str, Any]) -> Story:
+    """A finding's or gap's story, with nothing told yet; a change's id begins with theirs."""
+    fingerprint, status = change.partition(".")[0], body["status"]
+    if "fingerprint" not in body:
+        title = f"{body['kind'].capitalize()} cannot be read: {body['cause']}"
+        place = f"{body['account']}, {body['region']}"
+        return Story(fingerprint, title, "COULD NOT ASSESS", status, place)
+    severity = body["problem"]["severity"]
+    subject = body["subject"]
+    resource = subject.get("name") or subject["key"]
+    named = _SEVERITIES.get(severity, str(severity))
+    return Story(fingerprint, body["rule"], named, status, resource)
+
+
+def _judged(body: Mapping[str, Any]) -> str:
+    if "fingerprint" in body:
+        silent = ", and nobody is told" if body["status"] == "SUPPRESSED" else ""
+        return f"judged and stored: {body['rule']} is {body['status']}{silent}"
+    refused = "was refused" if body["status"] == "OPEN" else "is allowed again"
+    return f"{body['cause']} {refused}: the gap is {body['status']}"
 
 
 def medians(traces: Sequence[Trace], returned: Sequence[datetime]) -> Iterator[tuple[str, float]]:
