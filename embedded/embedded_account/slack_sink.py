@@ -81,7 +81,8 @@ class _Fault:
 class SlackSink:
     """One workspace with its channels (id to name), webhooks (path to channel id) and one bot.
 
-    *scopes* are the bot's; *members* the channels that it was invited to, None for all.
+    *scopes* are the bot's; *members* the channels that it was invited to, None for all. Nothing is
+    written in *archived* channels.
     *on_message* hears of each posted or edited message.
     """
 
@@ -93,6 +94,7 @@ class SlackSink:
     users: Sequence[SlackUser] = ()
     scopes: frozenset[str] = frozenset({"chat:write", "channels:history"})
     members: frozenset[str] | None = None
+    archived: frozenset[str] = frozenset()
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     on_message: Callable[[SlackMessage], None] | None = None
     messages: list[SlackMessage] = field(default_factory=list)
@@ -182,7 +184,7 @@ class SlackSink:
 
     def _post_message(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         name = str(arguments.get("channel", "")).removeprefix("#")
-        channel = self._channel(next((i for i, n in self.channels.items() if n == name), name))
+        channel = self._writable(next((i for i, n in self.channels.items() if n == name), name))
         text, blocks = checked_content(arguments, MAXIMUM_TEXT_POSTED)
         thread_ts = arguments.get("thread_ts")
         if thread_ts and self._find(channel, thread_ts) is None:
@@ -201,7 +203,7 @@ class SlackSink:
         return {"channel": channel, "ts": message.ts, "message": self._described(message)}
 
     def _update(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        channel = self._channel(str(arguments.get("channel", "")))
+        channel = self._writable(str(arguments.get("channel", "")))
         old = self._find(channel, str(arguments.get("ts", "")))
         if old is None:
             raise Refused("message_not_found")
@@ -287,6 +289,11 @@ class SlackSink:
             raise Refused("not_in_channel")
         return channel
 
+    def _writable(self, channel: str) -> str:
+        if self._channel(channel) in self.archived:
+            raise Refused("is_archived")
+        return channel
+
     def _find(self, channel: str, ts: str) -> SlackMessage | None:
         return next((m for m in self.messages if (m.channel, m.ts) == (channel, ts)), None)
 
@@ -313,6 +320,8 @@ class SlackSink:
             described |= {"subtype": "bot_message", "bot_id": "B0WEBHOOK"}
         else:
             described |= {"user": BOT_USER, "bot_id": BOT}
+        if any(message.ts == reply.thread_ts for reply in self.messages):
+            described["thread_ts"] = message.ts
         if message.thread_ts is not None:
             described["thread_ts"] = message.thread_ts
         if message.broadcast:

@@ -109,14 +109,38 @@ def test_a_message_whose_answer_was_lost_is_found_again(bot: SlackBot, sink: Sla
 def test_a_reply_is_looked_for_in_its_thread() -> None:
     reply = slack_reply(NOTICE) | {"ts": "2.0", "user": "U0", "thread_ts": "1.0"}
     found = {"ok": True, "messages": [{"ts": "1.0", "user": "U0", "blocks": None}, reply]}
-    answers = [found, {"ok": True, "user_id": "U0"}]
+    answers = [{"ok": True, "user_id": "U0"}, found]
     with answering(*((200, {}, json.dumps(answer).encode()) for answer in answers)) as (url, seen):
         thread = Posted(CHANNEL, "1.0")
         assert SlackBot(url, CHANNEL, "xoxb-x").find(NOTICE.id, thread) == Posted(CHANNEL, "2.0")
     assert [request["path"] for request in seen] == [
-        f"/conversations.replies?channel={CHANNEL}&limit=100&ts=1.0",
         "/auth.test",
+        f"/conversations.replies?channel={CHANNEL}&limit=100&ts=1.0",
     ]
+
+
+def test_the_message_that_a_thread_hangs_on_is_no_reply_to_itself(bot: SlackBot) -> None:
+    thread = bot.post(slack_message(NOTICE))
+    bot.update(thread, slack_message(NOTICE))
+    assert bot.find(NOTICE.id, thread) is None
+    reply = bot.reply(thread, slack_reply(NOTICE))
+    assert bot.find(NOTICE.id, thread) == reply
+
+
+def test_a_reply_is_found_behind_hundreds_of_others(bot: SlackBot) -> None:
+    thread = bot.post(slack_message(NOTICE))
+    other = slack_reply(a_notice(id="another.1.1"))
+    for _ in range(250):
+        bot.reply(thread, other)
+    reply = bot.reply(thread, slack_reply(NOTICE))
+    assert bot.find(NOTICE.id, thread) == reply
+
+
+def test_a_reply_that_the_channel_shows_is_no_message_of_its_own(bot: SlackBot) -> None:
+    thread = bot.post(slack_message(a_notice(id="another.1.1")))
+    bot.reply(thread, slack_reply(NOTICE), broadcast=True)
+    assert bot.find(NOTICE.id) is None
+    assert bot.find("another.1.1") == thread
 
 
 def test_a_notice_that_was_never_posted_is_not_found(bot: SlackBot) -> None:

@@ -45,10 +45,10 @@ def marker_before_work(notifier: Any) -> None:
     """The row is marked as told, and then it is told."""
     told = notifier.Notifier._slack_one
 
-    def mark_first(self: Any, row: Any) -> Any:
+    def mark_first(self: Any, row: Any, urgent: bool) -> Any:
         key = {"pk": row["pk"], "sk": row["sk"]}
         self._edge.store.mark(key, "told_slack", "soon")
-        return told(self, row)
+        return told(self, row, urgent)
 
     notifier.Notifier._slack_one = mark_first
 

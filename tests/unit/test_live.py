@@ -19,7 +19,7 @@ from tests.unit.worlds import ACCOUNT, EVENT_TIME, REGION, identity
 
 UNNAMED = replace(identity(Gateway), key=f"aws/{ACCOUNT}/{REGION}/gateway/event/event-1")
 WHERE = Place("aws", ACCOUNT, REGION, "gateway", "GetGateway")
-ASSUMING = replace(WHERE, operation="AssumeRole")
+ASSUMING = Place("aws", ACCOUNT, "us-east-1", "account", "AssumeRole")
 
 
 class NoMemory:

@@ -1,20 +1,27 @@
-"""A channel or a row that fails silences no other."""
+"""A channel or a row that fails silences no other, and what is CRITICAL is told before the rest."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sentinel.aws import rows, tending
+from sentinel.aws import clock, outbox, rows
+from sentinel.aws.announcer import announce
 from sentinel.aws.edge import Edge, Settings
-from sentinel.aws.notifier import MESSAGES_A_MINUTE, Notifier, Untold
+from sentinel.aws.memory import Memory
+from sentinel.aws.notifier import LEASE_SECONDS, MESSAGES_A_MINUTE, Notifier, Untold
+from sentinel.aws.outbox import Outbox
 from sentinel.aws.rows import Item
 from sentinel.aws.tending import Tender
 from sentinel.gap import Gap, GapChange
 from sentinel.life import Move, Status
 from sentinel.policy import Policy
+
+from tests.unit.test_stored_versions import FINGERPRINT
+from tests.unit.test_stored_versions import row as stored
 
 NOW = datetime(2026, 9, 22, 10, tzinfo=UTC)
 BROKEN = "xoxb-1\n"
@@ -28,11 +35,13 @@ SETTINGS = {
 }
 
 
-class Outbox:
+class Table:
     """Rows by their key, with the marks and leases that they were given."""
 
     def __init__(self, *items: Item) -> None:
         self.rows = {item["pk"]["S"]: item for item in items}
+        self.asked: list[str] = []
+        self.leased: list[str] = []
 
     def due(self, _: datetime) -> list[Item]:
         return [dict(row) for row in self.rows.values()]
@@ -41,16 +50,18 @@ class Outbox:
         return [row for key, row in self.rows.items() if key == f"head#{identifier}"]
 
     def again(self, row: Item) -> Item:
+        self.asked.append("again")
         return self.rows[row["pk"]["S"]]
 
     def settle(self, _: Item) -> None:
-        pass
+        self.asked.append("settle")
 
     def lease(self, key: Item, mark: str, _: float) -> bool:
         row = self.rows[key["pk"]["S"]]
         if mark in row or row.get(f"lease_{mark}", {"N": "0"})["N"] != "0":
             return False
         row[f"lease_{mark}"] = {"N": "1"}
+        self.leased.append(key["pk"]["S"])
         return True
 
     def release(self, key: Item, mark: str) -> None:
@@ -83,13 +94,26 @@ def change(kind: str) -> Item:
     return item | rows.attributes(announced="yes")
 
 
-def edge(outbox: Outbox, token: str = BROKEN, **settings: str) -> Edge:
+def critical() -> Item:
+    sample = stored("finding", id="x.1.1", move="opened", at="x", announced="yes")
+    return sample | rows.attributes(pk=f"head#{FINGERPRINT}")
+
+
+def empty(made: Edge, enough_time: Callable[[], bool] = lambda: True) -> Outbox:
+    """Do what a run of tend does with the table."""
+    found = Outbox(made, NOW)
+    found.tell_urgent(enough_time)
+    found.tell_others(enough_time)
+    return found
+
+
+def edge(table: Table, token: str = BROKEN, **settings: str) -> Edge:
     made = Edge(Settings(SETTINGS | settings))
     parameter = {"Parameter": {"Value": token}}
     made._clients[("ssm", "", "")] = SimpleNamespace(get_parameter=lambda **_: parameter)
     made._clients[("sns", "", "")] = Mails()
-    made.__dict__["store"] = outbox
-    made.__dict__["memory"] = SimpleNamespace(count=lambda *_: 1)
+    made.__dict__["store"] = table
+    made.__dict__["memory"] = SimpleNamespace(count=lambda *_, **__: 1)
     made.__dict__["policy_copy"] = SimpleNamespace(at_best=Policy, problem="")
     return made
 
@@ -101,24 +125,24 @@ def edge(outbox: Outbox, token: str = BROKEN, **settings: str) -> Edge:
 def test_slack_that_is_set_up_wrong_does_not_silence_mail(
     token: str, settings: dict[str, str], why: str
 ) -> None:
-    outbox = Outbox(change("gateway"))
-    made = edge(outbox, token, **settings)
+    table = Table(change("gateway"))
+    made = edge(table, token, **settings)
     with pytest.raises(Untold, match=why) as raised:
-        Notifier(made).tell(next(iter(outbox.rows)).removeprefix("head#"))
+        Notifier(made).tell(next(iter(table.rows)).removeprefix("head#"))
     assert "xoxb" not in str(raised.value)
     assert len(made.client("sns").sent) == 1
-    (row,) = outbox.rows.values()
+    (row,) = table.rows.values()
     assert "told_mail" in row and "told_slack" not in row
     assert row["lease_told_slack"] == {"N": "0"}
 
 
 def test_a_row_that_cannot_be_read_delays_no_other() -> None:
     unreadable = change("runtime") | {"v": {"N": "99"}}
-    outbox = Outbox(unreadable, change("gateway"))
-    made = edge(outbox)
+    table = Table(unreadable, change("gateway"))
+    made = edge(table)
     with pytest.raises(ExceptionGroup, match="of version 99"):
-        Tender(made)._outbox()
-    assert [("told_mail" in marks) for marks in outbox.marks()] == [False, True]
+        empty(made)
+    assert [("told_mail" in marks) for marks in table.marks()] == [False, True]
 
 
 def test_a_change_that_cannot_be_announced_is_told_all_the_same(
@@ -127,28 +151,28 @@ def test_a_change_that_cannot_be_announced_is_told_all_the_same(
     def refuse(*_: Any) -> bool:
         raise RuntimeError("no bus")
 
-    monkeypatch.setattr(tending, "announce", refuse)
+    monkeypatch.setattr(outbox, "announce", refuse)
     rows_due = [change(kind) for kind in ("gateway", "runtime")]
     for row in rows_due:
         del row["announced"]
-    outbox = Outbox(*rows_due)
+    table = Table(*rows_due)
     with pytest.raises(ExceptionGroup, match=r"no bus.*no bus"):
-        Tender(edge(outbox))._outbox()
-    assert all("told_mail" in marks for marks in outbox.marks())
+        empty(edge(table))
+    assert all("told_mail" in marks for marks in table.marks())
 
 
 def test_a_digest_that_one_channel_refuses_reaches_the_other_and_gives_its_rows_back() -> None:
-    outbox = Outbox(*(change(f"kind-{n}") for n in range(MESSAGES_A_MINUTE + 1)))
-    made = edge(outbox)
-    with pytest.raises(ExceptionGroup, match="the Slack token"):
-        Tender(made)._outbox()
+    table = Table(*(change(f"kind-{n}") for n in range(MESSAGES_A_MINUTE + 1)))
+    made = edge(table, "xoxb-1", SLACK_API_URL="http://127.0.0.1:1")
+    with pytest.raises(ExceptionGroup, match=r"did not answer chat\.postMessage"):
+        empty(made)
     assert len(made.client("sns").sent) == 1
-    assert outbox.marks() == [{"announced", "told_mail"}] * (MESSAGES_A_MINUTE + 1)
-    assert all(row["lease_told_slack"] == {"N": "0"} for row in outbox.rows.values())
+    assert table.marks() == [{"announced", "told_mail"}] * (MESSAGES_A_MINUTE + 1)
+    assert all(row["lease_told_slack"] == {"N": "0"} for row in table.rows.values())
 
 
 def test_no_exemption_is_over_while_the_policy_cannot_be_read() -> None:
-    made, asked = edge(Outbox()), []
+    made, asked = edge(Table()), []
 
     def findings(status: Status) -> list[Any]:
         asked.append(status)
@@ -161,3 +185,79 @@ def test_no_exemption_is_over_while_the_policy_cannot_be_read() -> None:
     made.policy_copy.problem = ""
     Tender(made)._exemptions()
     assert asked == [Status.SUPPRESSED]
+
+
+def test_what_is_critical_is_told_before_all_that_is_older() -> None:
+    table = Table(*(change(f"kind-{n}") for n in range(2 * MESSAGES_A_MINUTE)), critical())
+    made = edge(table, SLACK_SECRET_PARAMETER="")
+    assert empty(made).done == {"told": 2, "digested": 4 * MESSAGES_A_MINUTE}
+    assert table.leased[:2] == [f"head#{FINGERPRINT}"] * 2
+    first, *digests = made.client("sns").sent
+    assert first.startswith("OPEN CRITICAL")
+    assert digests == ["DIGEST 10 more COULD NOT ASSESS"]
+
+
+@pytest.mark.parametrize("ends", range(3))
+def test_nothing_is_begun_for_which_there_is_no_time(ends: int) -> None:
+    table = Table(*(change(f"kind-{n}") for n in range(2 * MESSAGES_A_MINUTE)), critical())
+    made, times = edge(table, SLACK_SECRET_PARAMETER=""), iter(range(99))
+    empty(made, lambda: next(times) < ends)
+    assert len(made.client("sns").sent) == ends
+
+
+def test_a_digest_takes_no_more_than_it_can_mark_while_it_holds_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = Table(*(change(f"kind-{n}") for n in range(outbox.AT_ONCE + 9)))
+    made = edge(table, SLACK_SECRET_PARAMETER="")
+    empty(made)
+    assert sum("told_mail" in marks for marks in table.marks()) == outbox.AT_ONCE
+    late = NOW
+    slow = Table(*(change(f"kind-{n}") for n in range(99)))
+    take = slow.lease
+
+    def lease(*asked: Any) -> bool:
+        nonlocal late
+        late += timedelta(seconds=1)
+        return take(*asked)
+
+    monkeypatch.setattr(slow, "lease", lease)
+    monkeypatch.setattr(clock, "now", lambda: late)
+    empty(edge(slow, SLACK_SECRET_PARAMETER=""))
+    assert sum("told_mail" in marks for marks in slow.marks()) == LEASE_SECONDS / 4
+
+
+def test_a_row_that_was_announced_is_neither_read_nor_settled_again() -> None:
+    table = Table(change("gateway"), critical())
+    empty(edge(table, SLACK_SECRET_PARAMETER=""))
+    assert table.asked == []
+    told = change("gateway") | rows.attributes(told_slack="off", told_mail="off")
+    left = Table(told)
+    empty(edge(left))
+    assert left.asked == ["settle"]
+
+
+def test_messages_of_a_minute_are_counted_no_further_than_they_matter() -> None:
+    asked: list[dict[str, Any]] = []
+
+    def query(**request: Any) -> dict[str, int]:
+        asked.append(request)
+        return {"Count": 6}
+
+    table = SimpleNamespace(put_item=lambda **_: None, query=query)
+    assert Memory(table, "memory").count("rate#slack#x", "x.1.1", NOW, at_most=6) == 6
+    assert [(request["Limit"], request["Select"]) for request in asked] == [(6, "COUNT")]
+
+
+def test_a_bus_that_does_not_answer_leaves_the_row_to_be_announced_at_once() -> None:
+    def refuse(**_: Any) -> None:
+        raise TimeoutError("no answer")
+
+    row = change("gateway")
+    del row["announced"]
+    table = Table(row)
+    made = edge(table, SENTINEL_BUS_NAME="findings")
+    made._clients[("events", "", "")] = SimpleNamespace(put_events=refuse)
+    with pytest.raises(TimeoutError):
+        announce(made, row)
+    assert table.rows[row["pk"]["S"]]["lease_announced"] == {"N": "0"}

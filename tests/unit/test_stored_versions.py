@@ -99,6 +99,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "episode": 1,
         "change": 1,
         "version": 1,
+        "met_at": None,
     },
 }
 STATES = {

@@ -13,7 +13,7 @@ from types import ModuleType
 
 from sentinel import rules as rules_package
 from sentinel import subjects as subjects_package
-from sentinel.rule import Rule
+from sentinel.rule import NotARule, Rule
 from sentinel.subject import Activity, Resource, Subject
 
 
@@ -29,12 +29,12 @@ def rules() -> Mapping[str, Rule]:
 
 
 def rules_in(package: ModuleType) -> Mapping[str, Rule]:
-    """The rules of a package by their ids. Raises TypeError for a file without its rule."""
+    """The rules of a package by their ids. Raises NotARule for a file without its rule."""
     found: dict[str, Rule] = {}
     for name, module in _modules(package):
         made = getattr(module, name, None)
         if not isinstance(made, Rule):
-            raise TypeError(f"{module.__name__} must define a rule named {name}")
+            raise NotARule(f"{module.__name__} must define a rule named {name}")
         found[name] = made
     return found
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sentinel.life import Move, Status
 
 STALE_READ = "stale read"
 """The cause of a gap where AWS goes on answering with a state from before the last event."""
+KEPT_EVERY = timedelta(hours=1)
+"""How often it is kept that an open gap was met again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,8 @@ class Gap:
     """Why something in an account and Region cannot be assessed.
 
     *kind* is the kind of subject, *cause* the operation that fails or the check that does, *reason*
-    what AWS answered last. The same cause is one gap, however many resources it hides.
+    what AWS answered last. The same cause is one gap, however many resources it hides. *met_at* is
+    when it was met again while it was open, an hour at most before the last time.
     """
 
     partition: str
@@ -34,6 +37,12 @@ class Gap:
     episode: int = 1
     change: int = 1
     version: int = 1
+    met_at: datetime | None = None
+
+    @property
+    def last_met(self) -> datetime:
+        """When its cause was met last, as far as is kept."""
+        return self.met_at or self.changed_at
 
     @property
     def id(self) -> str:
@@ -73,6 +82,13 @@ def met(stored: Gap | None, gap: Gap) -> GapChange | None:
         version=stored.version + 1,
     )
     return GapChange(Move.REOPENED, again)
+
+
+def met_again(stored: Gap | None, now: datetime) -> Gap | None:
+    """An open gap whose cause was met again, if that is to be kept: nobody is told of it."""
+    if stored is None or stored.status is not Status.OPEN or now - stored.last_met < KEPT_EVERY:
+        return None
+    return replace(stored, met_at=now, version=stored.version + 1)
 
 
 def cured(stored: Gap, now: datetime) -> GapChange:

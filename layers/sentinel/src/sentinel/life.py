@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sentinel.finding import Cause, Problem, Severity, Verdict, fingerprint
 from sentinel.policy import Exemption
@@ -233,50 +234,31 @@ def _opened(
 
 
 def _closed(stored: Finding, verdict: Verdict, now: datetime) -> Finding:
-    return replace(
-        stored,
-        status=Status.RESOLVED,
-        closed_at=verdict.as_of,
-        changed_at=now,
-        as_of=verdict.as_of,
-        change=stored.change + 1,
-        version=stored.version + 1,
-    )
+    closed = {"status": Status.RESOLVED, "closed_at": verdict.as_of, "as_of": verdict.as_of}
+    return _changed(stored, now, **closed)
 
 
 def closed_unread(stored: Finding, now: datetime) -> Change:
     """Close a finding that no read can close: a person said so, or an activity has been quiet."""
-    closed = replace(
-        stored,
-        status=Status.RESOLVED,
-        closed_at=now,
-        changed_at=now,
-        change=stored.change + 1,
-        version=stored.version + 1,
-    )
-    return Change(Move.RESOLVED, closed)
+    return Change(Move.RESOLVED, _changed(stored, now, status=Status.RESOLVED, closed_at=now))
 
 
 def uncovered(stored: Finding, now: datetime) -> Change:
     """Open again what an exemption hid until it expired."""
-    opened = replace(
-        stored,
-        status=Status.OPEN,
-        exemption=None,
-        changed_at=now,
-        change=stored.change + 1,
-        version=stored.version + 1,
-    )
-    return Change(Move.REOPENED, opened)
+    return Change(Move.REOPENED, _changed(stored, now, status=Status.OPEN, exemption=None))
 
 
 def recounted(stored: Finding, now: datetime) -> Change:
     """Tell how often an activity has happened by now."""
-    counted = replace(
+    return Change(Move.CHANGED, _changed(stored, now, told=stored.problem.count))
+
+
+def _changed(stored: Finding, now: datetime, **members: Any) -> Finding:
+    """A finding after one more change."""
+    return replace(
         stored,
-        told=stored.problem.count,
         changed_at=now,
         change=stored.change + 1,
         version=stored.version + 1,
+        **members,
     )
-    return Change(Move.CHANGED, counted)

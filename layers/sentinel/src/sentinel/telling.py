@@ -8,9 +8,8 @@ from sentinel import catalog
 from sentinel.finding import EvidenceLine, Problem
 from sentinel.gap import STALE_READ, Gap
 from sentinel.life import Finding, Move, Status
-from sentinel.notice import Actor, Notice, State, shown
+from sentinel.notice import Notice, State, shown
 from sentinel.policy import Policy
-from sentinel.record import Actor as Caller
 
 STATE_OF = {
     Move.OPENED: State.OPEN,
@@ -25,6 +24,8 @@ ALARM = "alarm"
 CURES = {
     ALARM: "Mend what the alarm names; the logs of the sentinel's functions say more. It closes"
     " when the alarm is over.",
+    "account": "Deploy member.yaml in the account, or mend the trust policy of the read role there:"
+    " nothing of the account can be read until the sentinel may assume it.",
     "event": "Events that contradict themselves, or come from accounts and Regions that the policy"
     " does not name, are not judged. Find out who sent them, and add the account to policy.yaml if"
     " it is yours.",
@@ -62,7 +63,7 @@ def notice_of_finding(move: Move, finding: Finding, change_id: str, policy: Poli
         resource_name=subject.name,
         opened_at=finding.opened_at,
         closed_at=finding.closed_at,
-        actor=_actor(cause.actor) if cause.event_id else None,
+        actor=cause.actor if cause.event_id else None,
         event_name=cause.event_name or None,
         event_id=cause.event_id or None,
         event_category=_category(cause.category),
@@ -137,16 +138,6 @@ def _what(problem: Problem) -> str:
 def _line(line: EvidenceLine) -> str:
     before = f", was `{shown(line.before)}`" if line.before is not None else ""
     return f"`{line.path}` is `{shown(line.value)}`{before}"
-
-
-def _actor(caller: Caller) -> Actor:
-    return Actor(
-        arn=caller.arn,
-        name=caller.name,
-        session=caller.session,
-        source_ip=caller.source_ip,
-        user_agent=caller.user_agent,
-    )
 
 
 def _category(text: str) -> Literal["Management", "Data"] | None:

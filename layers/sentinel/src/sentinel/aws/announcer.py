@@ -24,11 +24,21 @@ class NotAccepted(RuntimeError):
 def announce(edge: Edge, row: Item) -> bool:
     """Put a change on the sentinel bus and mark it; False when it was, or somebody is at it.
 
-    Raises NotAccepted, and leaves the row to be tried again.
+    Raises NotAccepted, or what AWS raised, and leaves the row to be tried again at once.
     """
     key = {"pk": row["pk"], "sk": row["sk"]}
     if "announced" in row or not edge.store.lease(key, "announced", LEASE_SECONDS):
         return False
+    try:
+        _put_event(edge, row)
+    except Exception:
+        edge.store.release(key, "announced")
+        raise
+    edge.store.mark(key, "announced", moment.text(clock.now()))
+    return True
+
+
+def _put_event(edge: Edge, row: Item) -> None:
     fields = rows.plain(row)
     answer = edge.client("events").put_events(
         Entries=[
@@ -41,11 +51,8 @@ def announce(edge: Edge, row: Item) -> bool:
         ]
     )
     if answer["FailedEntryCount"]:
-        edge.store.release(key, "announced")
         entry = answer["Entries"][0]
         raise NotAccepted(f"{entry.get('ErrorCode')}: {entry.get('ErrorMessage')}")
-    edge.store.mark(key, "announced", moment.text(clock.now()))
-    return True
 
 
 def announce_all(edge: Edge, records: Iterable[Mapping[str, Any]]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from sentinel.arn import iam_region
 from sentinel.aws import agentcore_reader, clock, iam_reader, trail_reader
 from sentinel.aws.edge import Edge
 from sentinel.aws.reading import ASSUME_ROLE, Reader, Refused
@@ -17,6 +18,11 @@ from sentinel.subjects import IamPolicy, IamTrust, ResourcePolicy, Trail
 
 ACCOUNT_WIDE = "bucket"
 """The kind of what is listed of a whole account, whichever subject asked for it."""
+ACCOUNT = "account"
+"""The kind of what comes before every read in an account: without it nothing there is seen."""
+SILENT_FOR = timedelta(seconds=30)
+"""How long a service that did not answer is not asked again: as long as a batch may take."""
+SILENT = frozenset({"ConnectTimeoutError", "EndpointConnectionError", "ReadTimeoutError"})
 T = TypeVar("T")
 
 
@@ -73,6 +79,16 @@ class LiveWorld:
         self.refused: dict[Place, dict[str, Refusal]] = {}
         self.succeeded: dict[Place, set[str]] = {}
         self._told: set[str] = set()
+        self._silent: dict[tuple[str, str, str], tuple[datetime, str]] = {}
+
+    def fell_silent(self, account: str, region: str, service: str, code: str) -> None:
+        """Remember that a service did not answer, so that nobody waits for it again at once."""
+        self._silent[account, region, service] = (clock.now() + SILENT_FOR, code)
+
+    def silence(self, account: str, region: str, service: str) -> str:
+        """Why a service is not to be asked now, or nothing."""
+        until, code = self._silent.get((account, region, service), (None, ""))
+        return code if until and clock.now() < until else ""
 
     def failed(self, where: Place, refusal: Refusal) -> None:
         """Remember that something failed there."""
@@ -216,8 +232,25 @@ class _Accounted(Reader):
         )
         self._kind, self._world = kind, world
 
+    def call(self, service: str, operation: str, **request: Any) -> dict[str, Any]:
+        """The answer of one call, unless the service did not answer just before."""
+        at = (self.place.account, self.place.region, service)
+        code = self._world.silence(*at)
+        if code:
+            raise Refused(operation, code)
+        try:
+            return super().call(service, operation, **request)
+        except Refused as refused:
+            if refused.code in SILENT:
+                self._world.fell_silent(*at, refused.code)
+            raise
+
     def _where(self, operation: str) -> Place:
+        """Where an operation is tried; the read role is one, whatever is read and in which Region."""
         place = self.place
+        if operation == ASSUME_ROLE:
+            home = iam_region(place.partition)
+            return Place(place.partition, place.account, home, ACCOUNT, operation)
         return Place(place.partition, place.account, place.region, self._kind, operation)
 
     def went(self, operation: str) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sentinel import moment
+from sentinel.aws import clock
 from sentinel.aws.rows import Item, attributes, plain
 from sentinel.record import Actor
 from sentinel.subject import Activity, Identity, Resource
@@ -16,6 +17,8 @@ from sentinel.subject import Activity, Identity, Resource
 KEPT = timedelta(days=90)
 AT_MOST = 1000
 """Activities that are counted of one hour; beyond it a count says "at least"."""
+PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds between the tries to store what DynamoDB took nothing of."""
 TODO = "recheck"
 """What the index of due work lists rechecks under."""
 
@@ -40,6 +43,10 @@ class Recheck:
     ended: bool = False
 
 
+class NotKept(RuntimeError):
+    """DynamoDB took none of what was to be remembered, however often it was asked."""
+
+
 class Memory:
     """What the sentinel remembers of subjects beside their findings."""
 
@@ -62,13 +69,24 @@ class Memory:
         )
 
     def keep(self, activities: Iterable[Activity]) -> None:
-        """Store activities before they are judged; the same event again changes nothing."""
+        """Store activities before they are judged; the same event again changes nothing.
+
+        What DynamoDB has no capacity for is stored after a pause. Raises NotKept when it takes
+        nothing for seconds.
+        """
         items = {tuple(plain(i).values())[:2]: i for i in map(_activity_item, activities)}
         pending = [{"PutRequest": {"Item": item}} for item in items.values()]
+        refused = 0
         while pending:
             batch, pending = pending[:25], pending[25:]
             answer = self._dynamodb.batch_write_item(RequestItems={self._table: batch})
-            pending += answer.get("UnprocessedItems", {}).get(self._table, [])
+            left = answer.get("UnprocessedItems", {}).get(self._table, [])
+            pending += left
+            refused = refused + 1 if len(left) == len(batch) else 0
+            if refused > len(PAUSES):
+                raise NotKept(f"{self._table} took none of {len(pending)} activities")
+            if left:
+                clock.sleep(PAUSES[max(refused - 1, 0)])
 
     def earlier(self, kind: type[Activity], like: Activity, span: timedelta) -> list[Activity]:
         """The activities on the same subject up to *like*, newest first, at most `AT_MOST`."""
@@ -223,10 +241,21 @@ class Memory:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return
 
-    def count(self, key: str, name: str, expires: datetime) -> int:
-        """Put an item under a key and count those that are there; the same name counts once."""
+    def count(self, key: str, name: str, expires: datetime, at_most: int) -> int:
+        """Put an item under a key and count those that are there, up to a number.
+
+        The same name counts once.
+        """
         self.put_note(key, name, "", expires)
-        return len(self.notes(key))
+        answer = self._dynamodb.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": key}},
+            Select="COUNT",
+            ConsistentRead=True,
+            Limit=at_most,
+        )
+        return int(answer["Count"])
 
     def _get(self, key: Item) -> Item | None:
         answer = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)

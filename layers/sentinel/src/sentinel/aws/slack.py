@@ -24,6 +24,7 @@ from sentinel.slack_message import notice_block_id
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _LONGEST_ANSWER = 4 * 1024 * 1024
 _MESSAGES_SEARCHED = 100
+_PAGES_OF_A_THREAD = 10
 _RETRY_AFTER_SECONDS = 30
 _LONGEST_RETRY_AFTER_SECONDS = 3_600
 
@@ -105,28 +106,44 @@ class SlackBot:
         self._call("chat.update", {**body, "channel": posted.channel, "ts": posted.ts})
 
     def find(self, notice_id: str, thread: Posted | None = None) -> Posted | None:
-        """The message that carries a notice, if it is among the channel's (or thread's) latest.
+        """The message that carries a notice: among the channel's latest, or a reply in a *thread*.
 
         None too when the bot may not look. Only the bot's own messages count, or whoever else can
-        post in the channel could make a notice look told.
+        post in the channel could make a notice look told. A reply that the channel shows too is no
+        message of its own, and the message that a thread hangs on, edited for the notice before the
+        reply was sent, is no reply.
         """
-        query = {"channel": self.channel, "limit": str(_MESSAGES_SEARCHED)}
-        method = "conversations.history"
-        if thread is not None:
-            method = "conversations.replies"
-            query |= {"channel": thread.channel, "ts": thread.ts}
-        try:
-            answer = self._call(method, query=query)
-            own = self._call("auth.test", {})
-        except SlackRefused as refused:
-            if refused.error in _MAY_NOT_LOOK:
-                return None
-            raise
+        channel = thread.channel if thread else self.channel
         block_id = notice_block_id(notice_id)
-        for message in _objects(answer.get("messages")):
-            if _is_from(own, message) and block_id in _block_ids(message):
-                return Posted(query["channel"], str(message.get("ts")))
+        try:
+            own = self._call("auth.test", {})
+            for message in self._in_thread(thread) if thread else self._latest():
+                if _is_from(own, message) and block_id in _block_ids(message):
+                    return Posted(channel, str(message.get("ts")))
+        except SlackRefused as refused:
+            if refused.error not in _MAY_NOT_LOOK:
+                raise
         return None
+
+    def _latest(self) -> Iterator[Mapping[str, Any]]:
+        query = {"channel": self.channel, "limit": str(_MESSAGES_SEARCHED)}
+        answer = self._call("conversations.history", query=query)
+        for message in _objects(answer.get("messages")):
+            if message.get("thread_ts") in (None, message.get("ts")):
+                yield message
+
+    def _in_thread(self, thread: Posted) -> Iterator[Mapping[str, Any]]:
+        """The replies, which Slack gives oldest first, after the message that they hang on."""
+        query = {"channel": thread.channel, "limit": str(_MESSAGES_SEARCHED), "ts": thread.ts}
+        for _ in range(_PAGES_OF_A_THREAD):
+            answer = self._call("conversations.replies", query=query)
+            for message in _objects(answer.get("messages")):
+                if message.get("ts") != thread.ts:
+                    yield message
+            following = _cursor(answer)
+            if not following:
+                return
+            query |= {"cursor": following}
 
     def _posted(self, method: str, body: Mapping[str, Any]) -> Posted:
         answer = self._call(method, body)
@@ -258,6 +275,11 @@ def _is_from(own: Mapping[str, Any], message: Mapping[str, Any]) -> bool:
         own.get(name) and own.get(name) == message.get(said)
         for name, said in (("bot_id", "bot_id"), ("user_id", "user"))
     )
+
+
+def _cursor(answer: Mapping[str, Any]) -> str:
+    metadata = answer.get("response_metadata")
+    return str(metadata.get("next_cursor") or "") if isinstance(metadata, dict) else ""
 
 
 def _block_ids(message: Mapping[str, Any]) -> set[object]:

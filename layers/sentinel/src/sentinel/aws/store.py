@@ -64,8 +64,18 @@ class Store:
         return found if isinstance(found, Gap) else None
 
     def meet(self, met: Gap) -> GapChange | None:
-        """Open a gap, unless it is open. Raises Contended."""
-        return self._change_gap(met.id, lambda stored: gap.met(stored, met))
+        """Open a gap, unless it is open. Raises Contended.
+
+        That an open one was met again is kept now and then; who loses that race need not try again.
+        """
+
+        def meeting(stored: Gap | None) -> GapChange | None:
+            again = gap.met_again(stored, met.changed_at)
+            if stored and again:
+                self._write([_put(self._table, rows.head_item(again), stored.version)])
+            return gap.met(stored, met)
+
+        return self._change_gap(met.id, meeting)
 
     def cure(self, identifier: str, read: Collection[str] | None = None) -> GapChange | None:
         """Close a gap, unless it is closed, or is about a resource that was not *read*.

@@ -7,52 +7,57 @@ until it expired, activities that went on or have been quiet, and sweeps that ra
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 
-from sentinel import catalog, life, moment
+from sentinel import catalog, life
 from sentinel.arn import partition_of
-from sentinel.aws import alarms, clock, mail, rows
-from sentinel.aws.announcer import announce
+from sentinel.aws import alarms, clock
 from sentinel.aws.edge import Edge
 from sentinel.aws.failures import Failures
-from sentinel.aws.notifier import LEASE_SECONDS, MESSAGES_A_MINUTE, Notifier
+from sentinel.aws.outbox import Outbox
 from sentinel.aws.policy_copy import KEY
 from sentinel.aws.rechecks import Rechecks
-from sentinel.aws.rows import Item
-from sentinel.finding import Severity
 from sentinel.gap import Gap, gap_id
 from sentinel.life import Change, Finding, Status
-from sentinel.mail_message import mail_digest
-from sentinel.notice import Digest, digest
-from sentinel.slack_message import slack_digest
 
 GRACE = timedelta(seconds=60)
 QUIET = timedelta(hours=24)
 EVERY = timedelta(minutes=5)
+URGENT_LEAVES = 120.0
+"""Seconds that are left to everything else, however much of what is urgent is untold."""
+OTHERS_LEAVE = 40.0
+"""Seconds in which what was begun last comes to its end."""
 
 
 class Tender:
     """Does what any of the others left undone, and counts it."""
 
-    def __init__(self, edge: Edge) -> None:
-        self._edge = edge
-        self._notifier = Notifier(edge)
-        self.done: Counter[str] = Counter()
+    def __init__(self, edge: Edge, time_left: Callable[[], float] = lambda: math.inf) -> None:
+        """*time_left* tells the seconds in which everything must be done."""
+        self._edge, self._time_left = edge, time_left
+        self._outbox = Outbox(edge, clock.now() - GRACE)
+        self.done = self._outbox.done
 
     def tend(self) -> Counter[str]:
-        """Do everything that is due. Raises the failures of all parts together, after the last."""
+        """Do everything that is due. Raises the failures of all parts together, after the last.
+
+        What is CRITICAL is told before anything else is done, and the others after everything, for
+        after a first sweep there may be thousands.
+        """
         failures = Failures()
         for part in (
             self._alarms,
-            self._outbox,
+            self._urgent,
             self._rechecks,
             self._exemptions,
             self._policy,
             self._activities,
             self._doubtful_events,
             self._sweep,
+            self._others,
         ):
             with failures.kept(f"tending: {part.__name__.strip('_')}"):
                 part()
@@ -62,75 +67,11 @@ class Tender:
     def _alarms(self) -> None:
         self.done["alarms"] += alarms.look(self._edge)
 
-    def _outbox(self) -> None:
-        """Announce and tell what is due. A row or channel that fails delays no other."""
-        failures = Failures()
-        crowded: list[Item] = []
-        untold: dict[str, None] = {}
-        for row in list(self._edge.store.due(clock.now() - GRACE)):
-            name = " ".join(rows.plain(_key(row)).values())
-            with failures.kept(f"announcing {name}"):
-                self._announce(row)
-            if {"told_slack", "told_mail"} <= row.keys():
-                continue
-            with failures.kept(f"reading {name}"):
-                head = rows.head_from(row)
-                untold[rows.identifier(head)] = None
-                if not _alone(head):
-                    crowded.append(row)
-        if len(crowded) > MESSAGES_A_MINUTE:
-            for mark, send in (
-                ("told_slack", self._slack_digest),
-                ("told_mail", self._mail_digest),
-            ):
-                with failures.kept(f"sending a digest for {mark}"):
-                    self._digest(crowded, mark, send)
-        for identifier in untold:
-            with failures.kept(f"telling {identifier}"):
-                self.done["told"] += self._notifier.tell(identifier)
-        failures.raise_all("the outbox is not empty")
+    def _urgent(self) -> None:
+        self._outbox.tell_urgent(lambda: self._time_left() > URGENT_LEAVES)
 
-    def _announce(self, row: Item) -> None:
-        self._edge.store.settle(_key(row))
-        fresh = self._edge.store.again(row)
-        if fresh and "announced" not in fresh:
-            self.done["announced"] += announce(self._edge, fresh)
-
-    def _digest(
-        self, crowded: Sequence[Item], mark: str, send: Callable[[Sequence[Item]], None]
-    ) -> None:
-        """One message for many changes on a channel; what it does not take is given back."""
-        taken = [
-            row
-            for row in crowded
-            if mark not in row and self._edge.store.lease(_key(row), mark, LEASE_SECONDS)
-        ]
-        if not taken:
-            return
-        try:
-            send(taken)
-        except Exception:
-            for row in taken:
-                self._edge.store.release(_key(row), mark)
-            raise
-        for row in taken:
-            self._edge.store.mark(_key(row), mark, f"digest {moment.text(clock.now())}")
-        self.done["digested"] += len(taken)
-
-    def _slack_digest(self, taken: Sequence[Item]) -> None:
-        slack = self._notifier.slack
-        if slack is not None:
-            slack.post(slack_digest(self._gathered(taken)))
-
-    def _mail_digest(self, taken: Sequence[Item]) -> None:
-        topic = self._edge.settings.optional("MAIL_TOPIC_ARN")
-        if topic:
-            message = mail_digest(self._gathered(taken), self._notifier.sender)
-            mail.publish(topic, message.subject, message.body, self._edge.client("sns"))
-
-    def _gathered(self, taken: Sequence[Item]) -> Digest:
-        notices = [self._notifier.notice(row) for row in taken]
-        return digest(f"digest.{notices[0].id}", notices)
+    def _others(self) -> None:
+        self._outbox.tell_others(lambda: self._time_left() > OTHERS_LEAVE)
 
     def _rechecks(self) -> None:
         """Send the messages of overdue rechecks again; what always fails is not sent for ever."""
@@ -184,7 +125,7 @@ class Tender:
     def _doubtful_events(self) -> None:
         """Close the gaps of events that were not judged, once none came for a while."""
         for found in list(self._edge.store.gaps(Status.OPEN)):
-            quiet = clock.now() - found.changed_at >= QUIET
+            quiet = clock.now() - found.last_met >= QUIET
             if found.kind == "event" and quiet:
                 self._edge.store.cure(found.id)
 
@@ -205,12 +146,3 @@ class Tender:
             Payload=json.dumps({"resume": waiting[turn]}),
         )
         self.done["sweeps"] += 1
-
-
-def _alone(head: Finding | Gap) -> bool:
-    """Whether a change is told on its own however many there are."""
-    return isinstance(head, Finding) and head.severity is Severity.CRITICAL
-
-
-def _key(row: Item) -> Item:
-    return {"pk": row["pk"], "sk": row["sk"]}
