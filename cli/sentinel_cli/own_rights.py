@@ -11,9 +11,7 @@ from sentinel.aws.memory import Memory
 from sentinel.subject import Activity, Identity, Resource
 
 from sentinel_cli.hub import Caller
-
-READ_ROLE = "agentcore-sentinel-read"
-"""The read role that member.yaml makes, unless it was told another name."""
+from sentinel_cli.options import READ_ROLE
 
 
 class _NothingRemembered(Memory):
@@ -39,7 +37,7 @@ class _OwnRights(Edge):
     """An edge that reads the caller's own account directly, and others by the read role."""
 
     def __init__(self, settings: Settings, account: str) -> None:
-        super().__init__(settings)
+        super().__init__(settings, patient=True)
         self._account = account
 
     def reader(self, service: str, partition: str, account: str, region: str) -> Any:

@@ -27,8 +27,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     summary = sweeper.sweep(event, enough_time)
     for error in sweeper.failures.first():
         logger.error("a part of the sweep failed", exc_info=error)
-    failed = len(summary["errors"])
+    totals = summary["totals"]
     metrics.add_dimension(name="function_name", value=context.function_name)
-    metrics.add_metric(name="SweepFailures", unit="Count", value=failed)
-    logger.info("swept", extra=summary | {"errors": failed})
+    metrics.add_metric(name="SweepFailures", unit="Count", value=totals["errors"])
+    logger.info("swept", extra=summary | {"errors": totals["errors"]})
     return summary

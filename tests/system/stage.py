@@ -69,7 +69,7 @@ class TimedRunner(InProcessRunner):
                 app: Any = importlib.import_module("app")
                 session = app.edge.session
                 fresh: Any = importlib.import_module("sentinel.aws.edge")
-                app.edge = fresh.Edge()
+                app.edge = fresh.Edge(patient=app.edge.patient)
                 app.edge.__dict__["session"] = session
                 warm.handler = app.lambda_handler
             self._warm[spec.arn] = warm

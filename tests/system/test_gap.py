@@ -247,3 +247,46 @@ def test_a_gap_of_an_event_s_read_is_closed_by_a_sweep_that_reads_otherwise(stag
     refused, swept = stage.play(part)
     assert refused == [("GetRolePolicy", "OPEN")]
     assert swept == [("GetRolePolicy", "RESOLVED")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause"), [("iam-policy", "GetRolePolicy"), ("iam-trust", "GetRole")]
+)
+def test_a_gap_about_what_iam_has_no_more_ends_with_it(stage: Stage, kind: str, cause: str) -> None:
+    def part(copy: Stage) -> list[Any]:
+        deny(copy, f"iam:{cause}", f"arn:aws:iam::{copy.member}:role/analyst")
+        analyst(copy)
+        put_policy(copy, ONE_MODEL)
+        copy.clock.advance(3)
+        copy.converge()
+        met = gaps(copy)
+        copy.client("iam").delete_role_policy(RoleName="analyst", PolicyName="models")
+        copy.client("iam").delete_role(RoleName="analyst")
+        allow(copy)
+        forget_events(copy)
+        copy.clock.advance(60)
+        copy.invoke("sweep", {"kinds": [kind]})
+        return [met, gaps(copy)]
+
+    met, swept = stage.play(part)
+    assert [(name, status, "analyst" in of) for name, status, of in met] == [(cause, "OPEN", True)]
+    assert [(name, status) for name, status, _ in swept] == [(cause, "RESOLVED")]
+
+
+def test_a_gap_about_a_trail_ends_with_the_trail(stage: Stage) -> None:
+    def part(copy: Stage) -> list[Any]:
+        trails = copy.client("cloudtrail")
+        arn = f"arn:aws:cloudtrail:{REGION}:{copy.member}:trail/second"
+        deny(copy, "cloudtrail:GetTrailStatus", arn)
+        trails.create_trail(Name="second", S3BucketName=f"trail-{copy.member}")
+        copy.converge()
+        met = [arn, gaps(copy)]
+        trails.delete_trail(Name="second")
+        forget_events(copy)
+        copy.clock.advance(60)
+        copy.invoke("sweep", {"kinds": ["trail"], "regions": [REGION]})
+        return [*met, gaps(copy)]
+
+    arn, met, swept = stage.play(part)
+    assert met == [("GetTrailStatus", "OPEN", arn)]
+    assert swept == [("GetTrailStatus", "RESOLVED", arn)]

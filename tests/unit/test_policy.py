@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from sentinel import catalog
-from sentinel.policy import Exemption, Mode, Policy, PolicyError, parse
+from sentinel.policy import Exemption, Mode, Policy, PolicyError, parse, unread
 from sentinel.subject import Identity
 
 from tests.conftest import ROOT
@@ -187,6 +187,30 @@ def test_a_rules_own_setting_wins_over_the_list_and_the_list_over_the_default() 
     assert chosen["agents"] == frozenset({"role/c"})
     assert chosen["shell_users"] == frozenset({"role/b"})
     assert chosen["trusted_accounts"] == frozenset()
+
+
+def test_what_no_rule_reads_is_named_and_what_one_reads_is_not() -> None:
+    assert list(unread(parse({}))) == []
+    every = {"agents": ["a"], "shell_users": ["b"], "issuers": ["c"], "deployers": ["d"]}
+    told = list(unread(parse({"lists": every, "modes": {"default": "auto"}})))
+    assert [line.split(":")[0] for line in told] == ["lists.issuers", "lists.deployers", "modes"]
+    assert told[0] == "lists.issuers: no rule of this version reads it"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"lists": {"agents": "role/a"}},
+        {"members": 4},
+        {"settings": {"jwt_authorizer_unpinned": {"shared_issuers": "login.example"}}},
+    ],
+)
+def test_a_value_where_a_list_belongs_is_told_without_the_words_of_the_code(
+    document: dict[str, Any],
+) -> None:
+    with pytest.raises(PolicyError) as caught:
+        parse(document)
+    assert caught.value.problems[0].endswith(": expected a list")
 
 
 def test_a_setting_that_nobody_chose_is_left_to_the_rule() -> None:

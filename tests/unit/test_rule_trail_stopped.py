@@ -16,8 +16,8 @@ from tests.unit.worlds import ACCOUNT, REGION, World, event, judged, read, recor
 ARN = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/audit"
 ELSEWHERE = f"arn:aws:cloudtrail:us-west-2:{ACCOUNT}:trail/organization"
 IN_IAMS_REGION = f"arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/global"
-EVERYWHERE = {"IsMultiRegionTrail": True, "IncludeGlobalServiceEvents": True}
-IAM_TOO = {"IncludeGlobalServiceEvents": True}
+EVERYWHERE: dict[str, Any] = {"IsMultiRegionTrail": True, "IncludeGlobalServiceEvents": True}
+IAM_TOO: dict[str, Any] = {"IncludeGlobalServiceEvents": True}
 SOURCE: dict[str, Any] = {"eventSource": "cloudtrail.amazonaws.com"}
 
 
@@ -103,6 +103,19 @@ def test_a_deleted_trail_is_replaced_only_by_one_that_records_everywhere() -> No
         ("IsMultiRegionTrail: was not seen",),
     )
     assert severity(beside(trail(ELSEWHERE, **EVERYWHERE)), deleted) is Severity.HIGH
+
+
+def test_a_trail_of_which_nobody_could_see_whether_it_records_guards_nothing_and_is_named() -> None:
+    of = f"arn:aws:cloudtrail:{REGION}:999988887777:trail/organization"
+    unseen = Trail.seen(Trail.by_arn(of), {"TrailARN": of} | EVERYWHERE, complete=False)
+    verdict = read(rule, trail(logs=False), beside(unseen, trail(ARN + "-2", logs=False)))
+    assert (verdict.severity, verdict.unread) == (
+        Severity.CRITICAL,
+        (f"{of}: IsLogging: was not seen",),
+    )
+    for others in ((unseen, trail(ARN + "-2")), (trail(ARN + "-2"), unseen)):
+        verdict = read(rule, trail(logs=False), beside(*others))
+        assert (verdict.severity, verdict.unread) == (Severity.HIGH, ())
 
 
 def test_the_trail_itself_in_the_list_is_no_other() -> None:

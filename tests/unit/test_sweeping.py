@@ -5,20 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sentinel.aws import clock
 from sentinel.aws.edge import Edge, Settings
-from sentinel.aws.sweeping import Busy, Sweeper
+from sentinel.aws.progress import KEPT
+from sentinel.aws.sweeping import ATTEMPTS, Busy, Sweeper
 from sentinel.aws.tending import Tender
-from sentinel.policy import Policy
+from sentinel.life import Status
+from sentinel.policy import Policy, parse
 from sentinel.subject import Identity
+from sentinel.sweep import BadRequest
 
 HUB, REGION = "111122223333", "eu-central-1"
 GATEWAYS = {"kinds": ["gateway"], "regions": ["us-east-1"]}
+KILLS = f"{REGION}/second"
+
+
+class Killed(BaseException):
+    """The function's time is over."""
 
 
 class Notes:
@@ -28,6 +36,8 @@ class Notes:
         self.kept: dict[str, dict[str, str]] = {}
 
     def put_note(self, key: str, name: str, body: str, *_: Any) -> None:
+        if len(body) > 400_000:
+            raise ValueError("Item size has exceeded the maximum allowed size")
         self.kept.setdefault(key, {})[name] = body
 
     def notes(self, key: str) -> dict[str, str]:
@@ -82,7 +92,7 @@ class Evaluation:
 
     def _perhaps(self, name: str) -> None:
         if name in self.bad:
-            raise ValueError(name)
+            raise Killed if name == KILLS else ValueError(name)
 
 
 @pytest.fixture
@@ -122,7 +132,7 @@ def test_what_fails_delays_nothing_and_is_named_in_the_summary(
     assert all(f"ValueError: {bad}" in error for error in summary["errors"])
     assert {str(error) for error in made.failures.first()} == {bad}
     (state,) = edge.memory.notes("sweep").values()
-    assert json.loads(state)["unfinished"] == []
+    assert json.loads(state)["unfinished"] is False
 
 
 def test_a_sweep_that_failed_in_part_does_not_fail_there_again(edge: Edge) -> None:
@@ -191,3 +201,111 @@ def test_the_summary_of_a_sweep_accounts_for_all_that_was_listed(edge: Edge) -> 
     made.sweep({"kinds": ["gateway"]}, lambda: True)
     counts = asdict(made.summary)
     assert (counts["slices"], counts["resources"], counts["judged"]) == (2, 4, 4)
+
+
+def test_a_sweep_that_outlasts_its_schedule_reaches_its_end(edge: Edge) -> None:
+    judged, names = [], set()
+    for _ in range(2):
+        made, evaluation = sweeper(edge)
+        summary = made.sweep({"kinds": ["gateway"]}, steps(1))
+        judged += evaluation.judged
+        names.add(summary["sweep"])
+    assert judged == [f"{r}/{n}" for r in (REGION, "us-east-1") for n in ("first", "second")]
+    assert len(names) == 1
+    assert (summary["unfinished"], summary["done_before"]) == ([], 1)
+
+
+def test_a_sweep_after_one_that_ended_begins_anew(edge: Edge) -> None:
+    names = set()
+    for _ in range(2):
+        made, evaluation = sweeper(edge)
+        names.add(made.sweep(GATEWAYS, lambda: True)["sweep"])
+        assert len(evaluation.judged) == 2
+    assert len(names) == 2
+
+
+def test_a_sweep_of_which_the_table_has_forgotten_a_part_is_begun_anew(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unfinished = sweeper(edge)[0].sweep({"kinds": ["gateway"]}, steps(1))
+    later = clock.now() + KEPT
+    monkeypatch.setattr(clock, "now", lambda: later)
+    made, evaluation = sweeper(edge)
+    assert made.sweep({"kinds": ["gateway"]}, lambda: True)["sweep"] != unfinished["sweep"]
+    assert len(evaluation.judged) == 4
+
+
+def test_a_sweep_that_nobody_began_cannot_be_gone_on_with(edge: Edge) -> None:
+    with pytest.raises(BadRequest, match="there is no sweep 'yesterday'"):
+        sweeper(edge)[0].sweep({"resume": "yesterday"}, lambda: True)
+
+
+def organization(edge: Edge, **more: Any) -> None:
+    """Make the policy name 200 accounts."""
+    policy = parse({"members": [{"account": f"{n:012}"} | more for n in range(200)]})
+    edge.__dict__["policy_copy"] = SimpleNamespace(current=lambda: policy)
+
+
+def test_the_unfinished_slices_of_an_organization_fit_into_table_and_answer(edge: Edge) -> None:
+    organization(edge, regions=[f"eu-west-{n}" for n in range(14)])
+    summary = sweeper(edge)[0].sweep({}, steps(0))
+    assert summary["totals"]["unfinished"] > 10_000
+    assert len(summary["unfinished"]) == 100
+    assert len(json.dumps(summary)) < 100_000
+    (state,) = edge.memory.notes("sweep").values()
+    assert json.loads(state) == {"sweep": summary["sweep"], "unfinished": True}
+
+
+def test_a_slice_that_outlasts_the_function_blocks_no_other_and_is_done_at_last(edge: Edge) -> None:
+    with pytest.raises(Killed):
+        sweeper(edge, KILLS)[0].sweep({"kinds": ["gateway"]}, lambda: True)
+    made, evaluation = sweeper(edge)
+    assert made.sweep({"kinds": ["gateway"]}, lambda: True)["unfinished"] == []
+    assert evaluation.judged == [
+        f"{region}/{name}" for region in ("us-east-1", REGION) for name in ("first", "second")
+    ]
+
+
+def test_a_slice_that_outlasted_the_function_is_begun_again_only_with_all_of_its_time(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Killed):
+        sweeper(edge, KILLS)[0].sweep({"kinds": ["gateway"]}, lambda: True)
+    minutes = iter(range(1000))
+    began = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: began + timedelta(minutes=next(minutes)))
+    late = sweeper(edge)[0].sweep({"kinds": ["gateway"]}, lambda: True)
+    assert late["unfinished"] == [f"{HUB}/{REGION}/gateway"]
+    monkeypatch.undo()
+    made, evaluation = sweeper(edge)
+    assert made.sweep({"resume": late["sweep"]}, lambda: True)["unfinished"] == []
+    assert evaluation.judged == [f"{REGION}/first", f"{REGION}/second"]
+
+
+def test_a_slice_that_always_outlasts_the_function_is_given_up_loudly(edge: Edge) -> None:
+    for _ in range(ATTEMPTS):
+        with pytest.raises(Killed):
+            sweeper(edge, KILLS)[0].sweep({"kinds": ["gateway"]}, lambda: True)
+    made, evaluation = sweeper(edge, KILLS)
+    summary = made.sweep({"kinds": ["gateway"]}, lambda: True)
+    (error,) = summary["errors"]
+    assert "begun 3 times" in error and f"{HUB}/{REGION}/gateway" in error
+    assert (summary["unfinished"], evaluation.judged) == ([], [])
+
+
+def test_the_hub_s_own_region_is_swept_and_a_region_that_is_not_is_named(edge: Edge) -> None:
+    edge.settings.environment["SWEEP_REGIONS"] = "us-east-1"  # type: ignore[index]
+    places = [("us-east-1", "gateway"), ("ap-south-1", "command-run"), ("ap-south-1", "iam-trust")]
+    told = [
+        SimpleNamespace(subject=Identity("aws", HUB, region, kind, "key", "name"))
+        for region, kind in places
+    ]
+    gap = SimpleNamespace(account=HUB, region="sa-east-1", kind="gateway")
+    stranger = SimpleNamespace(account="999988887777", region="eu-west-1", kind="event")
+    edge.__dict__["store"] = SimpleNamespace(
+        findings=lambda status: told if status is Status.OPEN else [],
+        gaps=lambda _: [gap, stranger],
+    )
+    summary = sweeper(edge)[0].sweep({}, steps(0))
+    assert summary["regions"] == [REGION, "us-east-1"]
+    assert summary["not_swept"] == [f"{HUB}/ap-south-1", f"{HUB}/sa-east-1"]

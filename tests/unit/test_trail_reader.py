@@ -1,11 +1,17 @@
-"""Which event selectors of a trail take every change that a rule watches."""
+"""Which trails are read, and which event selectors take every change that a rule watches."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from sentinel.aws.trail_reader import records_writes
+from botocore.exceptions import ClientError
+from sentinel import NotKnown
+from sentinel.aws.reading import Reader, Refused
+from sentinel.aws.trail_reader import listed, records_writes
+from sentinel.subjects import Trail
+
+from tests.unit.worlds import ACCOUNT, REGION
 
 MANAGEMENT = {"Field": "eventCategory", "Equals": ["Management"]}
 AGENTCORE = "bedrock-agentcore.amazonaws.com"
@@ -95,3 +101,62 @@ def test_what_one_selector_leaves_out_another_may_take() -> None:
 @pytest.mark.parametrize("selectors", [{}, {"EventSelectors": [], "AdvancedEventSelectors": None}])
 def test_no_selector_takes_nothing(selectors: dict[str, Any]) -> None:
     assert not records_writes(selectors)
+
+
+OWN = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/audit"
+ORGANIZATION = f"arn:aws:cloudtrail:{REGION}:999988887777:trail/organization"
+EVERYWHERE = {"IsMultiRegionTrail": True, "IncludeGlobalServiceEvents": True}
+
+
+class CloudTrail:
+    """Describes trails, and refuses to say more of one of them."""
+
+    def __init__(self, refused: str, code: str) -> None:
+        self.refused, self.code = refused, code
+
+    def describe_trails(self, **_: bool) -> dict[str, Any]:
+        return {"trailList": [{"TrailARN": arn} | EVERYWHERE for arn in (ORGANIZATION, OWN)]}
+
+    def get_trail_status(self, Name: str) -> dict[str, Any]:
+        self._may(Name, "GetTrailStatus")
+        return {"IsLogging": True}
+
+    def get_event_selectors(self, TrailName: str) -> dict[str, Any]:
+        self._may(TrailName, "GetEventSelectors")
+        return advanced([MANAGEMENT])
+
+    def _may(self, arn: str, operation: str) -> None:
+        if arn == self.refused:
+            raise ClientError({"Error": {"Code": self.code}}, operation)
+
+
+def trails(refused: str, code: str) -> dict[str, Trail]:
+    cloudtrail = CloudTrail(refused, code)
+    reader = Reader(lambda _: cloudtrail, Trail.by_arn(OWN))
+    return {trail.key: trail for trail in listed(reader, shadows=True)}
+
+
+@pytest.mark.parametrize(
+    "code", ["CloudTrailARNInvalidException", "TrailNotFoundException", "AccessDeniedException"]
+)
+def test_a_trail_of_the_organization_that_a_member_may_not_look_at_hides_no_other(
+    code: str,
+) -> None:
+    found = trails(ORGANIZATION, code)
+    assert (found[OWN].is_logging, found[OWN].records_writes) == (True, True)
+    organization = found[ORGANIZATION]
+    assert organization.reaches_iam
+    for member in ("is_logging", "records_writes"):
+        with pytest.raises(NotKnown, match="was not seen"):
+            getattr(organization, member)
+
+
+def test_a_trail_of_the_organization_that_a_member_may_look_at_is_seen_whole() -> None:
+    organization = trails("", "")[ORGANIZATION]
+    assert (organization.is_logging, organization.records_writes) == (True, True)
+
+
+def test_an_own_trail_that_may_not_be_looked_at_is_refused_and_one_that_is_gone_is_none() -> None:
+    with pytest.raises(Refused):
+        trails(OWN, "AccessDeniedException")
+    assert OWN not in trails(OWN, "TrailNotFoundException")

@@ -13,6 +13,7 @@ import html as _html
 import re
 import unicodedata
 from collections.abc import Callable
+from typing import Any
 
 Surface = Callable[[str], str]
 """A cleaning function of this module."""
@@ -97,6 +98,17 @@ def mail_line(text: str) -> str:
     """Clean *text* for a line of a plain-text mail: ASCII, and addresses that are no links."""
     line = _ascii(text).replace("://", "[:]//")
     return re.sub(r"(?i)\b(www)\.|\b(mailto):", _defanged, line)
+
+
+def whole_characters(content: Any) -> Any:
+    """Replace lone surrogates in JSON, which can spell what no encoder takes, by U+FFFD."""
+    if isinstance(content, str):
+        return content.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(content, list):
+        return [whole_characters(part) for part in content]
+    if isinstance(content, dict):
+        return {whole_characters(key): whole_characters(part) for key, part in content.items()}
+    return content
 
 
 def cut_middle(text: str, limit: int, mark: str = CUT) -> str:

@@ -1,8 +1,8 @@
 """How long things may be: for each limit what the service takes, and what we send at most.
 
 A message over one of Slack's limits is lost as a whole, so ours lie below. Sources:
-python-slack-sdk's block models and Slack's pages, botocore's service models, GitHub's page on
-SARIF limits; the total of a message's blocks is undocumented (slackapi/bolt-js#2509).
+python-slack-sdk's block models and Slack's pages, SNS's API reference, GitHub's page on SARIF
+limits; the total of a message's blocks is undocumented (slackapi/bolt-js#2509).
 """
 
 from __future__ import annotations
@@ -28,29 +28,13 @@ SLACK_BLOCKS = Limit("Slack: blocks of a message", 50, 20)
 SLACK_ALL_BLOCKS = Limit("Slack: all blocks together, as JSON", 13_200, 12_000)
 SLACK_TEXT = Limit("Slack: characters of a message's fallback text", 40_000, 1_000)
 SLACK_BLOCK_ID = Limit("Slack: characters of a block's id", 255, 255)
-SLACK_BUTTON_TEXT = Limit("Slack: characters of a button's text", 75, 75)
-SLACK_BUTTON_VALUE = Limit("Slack: characters of a button's value", 2_000, 2_000)
 SLACK_URL = Limit("Slack: characters of an address", 3_000, 3_000)
-SLACK_CONFIRM_TITLE = Limit("Slack: characters of a confirmation's title", 100, 100)
-SLACK_CONFIRM_TEXT = Limit("Slack: characters of a confirmation's text", 300, 300)
-SLACK_CONFIRM_BUTTON = Limit("Slack: characters of a confirmation's buttons", 30, 30)
-SLACK_ANSWER_SECONDS = Limit("Slack: seconds until a click must be answered", 3, 3)
-SLACK_SIGNATURE_SECONDS = Limit("Slack: seconds that a request's signature is good for", 300, 300)
-SLACK_RESPONSE_URL_USES = Limit("Slack: uses of a response_url in 30 minutes", 5, 5)
 
 MAIL_SUBJECT = Limit("SNS: characters of a subject", 99, 99)
 MAIL_BODY = Limit("SNS: bytes of a message, with its subject", 262_144, 200_000)
 MAIL_COLUMNS = Limit("mail: characters of a line (RFC 5322 allows 998)", 998, 72)
 
-ASFF_TITLE = Limit("Security Hub: characters of a title", 256, 256)
-ASFF_DESCRIPTION = Limit("Security Hub: characters of a description", 1_024, 1_024)
-ASFF_ID = Limit("Security Hub: characters of an id", 512, 512)
-ASFF_REMEDIATION = Limit("Security Hub: characters of a remediation's text", 512, 512)
-ASFF_PRODUCT_FIELDS = Limit("Security Hub: product fields of a finding", 50, 50)
-ASFF_FINDING = Limit("Security Hub: bytes of a finding", 245_760, 245_760)
-ASFF_BATCH = Limit("Security Hub: findings of a call", 100, 100)
 SARIF_RESULTS = Limit("GitHub: SARIF results of a run", 25_000, 25_000)
-STATES_TASK_TOKEN = Limit("Step Functions: characters of a task token", 2_048, 2_048)
 
 EVIDENCE_VALUE = Limit("ours: characters of one value quoted from AWS", 200, 200)
 EVIDENCE_LINES = Limit("ours: values quoted in one notice", 20, 20)

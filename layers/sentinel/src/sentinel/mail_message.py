@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 from sentinel import limits
 from sentinel.escape import CUT_ASCII, cut_middle, fitted, mail_header, mail_line
 from sentinel.finding import EvidenceLine
-from sentinel.links import Portal
 from sentinel.notice import (
     Digest,
     Notice,
@@ -50,11 +49,10 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """What every mail says of its reader's side: the hub's account, the team's zone, its portal."""
+    """What every mail says of its reader's side: the hub's account, and the team's zone."""
 
     account: str
     zone: ZoneInfo | None = None
-    portal: Portal | None = None
 
 
 def mail_message(notice: Notice, sender: Sender) -> Mail:
@@ -153,7 +151,7 @@ def _evidence_line(line: EvidenceLine) -> Iterator[str]:
 
 
 def _where_recorded(notice: Notice, sender: Sender) -> Iterator[str]:
-    if link := event_link(notice, sender.portal):
+    if link := event_link(notice):
         yield "CloudTrail event (shows after some minutes):"
         yield link
         yield ""

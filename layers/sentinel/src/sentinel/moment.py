@@ -30,8 +30,3 @@ def text(moment: datetime) -> str:
     """Write a time so that texts sort as times do: UTC, six fraction digits."""
     plain = moment.astimezone(UTC).replace(tzinfo=None)
     return f"{plain.isoformat(timespec='microseconds')}Z"
-
-
-def whole_second(moment: datetime) -> datetime:
-    """The second in which *moment* lies; CloudTrail tells no more than that of an event."""
-    return moment.replace(microsecond=0)

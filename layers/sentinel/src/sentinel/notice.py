@@ -15,13 +15,15 @@ from enum import StrEnum
 from typing import Literal
 
 from sentinel import limits
-from sentinel.finding import EvidenceLine
-from sentinel.links import Portal, console_link
+from sentinel.finding import EvidenceLine, Severity
+from sentinel.links import event_page
+from sentinel.record import Actor
 
 ARN_LENGTH = 700
 """Characters of an ARN that are shown: an IAM role's path alone may have 512."""
 
-_WORST_FIRST = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "COULD NOT ASSESS")
+BLIND = "COULD NOT ASSESS"
+_WORST_FIRST = (*(severity.name for severity in sorted(Severity, reverse=True)), BLIND)
 _ARN = re.compile(r"arn:aws[a-z-]*:[\w+=,.@:/*-]*[\w*]")
 
 
@@ -66,31 +68,19 @@ TELLING: Mapping[str, Telling] = {
     State.SUPPRESSED: Telling(
         "SUPPRESSED {severity}", "SUPPRESSED", first=False, alone=False, ended=True
     ),
-    State.GAP_OPENED: Telling("COULD NOT ASSESS", "COULD NOT ASSESS"),
+    State.GAP_OPENED: Telling(BLIND, BLIND),
     State.GAP_CLOSED: Telling("ASSESSED AGAIN", "ASSESSED AGAIN", ended=True),
 }
-"""One row for each state; the states of a remediation get theirs here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who called, as far as people are told."""
-
-    arn: str
-    name: str
-    session: str = ""
-    source_ip: str = ""
-    user_agent: str = ""
+"""One row for each state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One change to tell: *id* is fingerprint, episode and number of the change, joined by dots.
 
-    *event_category* is None when no event was seen (a sweep found it). *trail* and *trail_object*
-    say where a data event is kept, if that is known. *unread* are guards that could not be read.
-    *gap* says what could not be seen and which right cures it. *count* is how often the problem
-    was seen in this episode. Times are aware.
+    *event_category* is None when no event was seen (a sweep found it). *unread* are guards that
+    could not be read. *gap* says what could not be seen and which right cures it. *count* is how
+    often the problem was seen in this episode. Times are aware.
     """
 
     id: str
@@ -114,8 +104,6 @@ class Notice:
     event_id: str | None = None
     event_category: Literal["Management", "Data"] | None = None
     event_time: datetime | None = None
-    trail: str | None = None
-    trail_object: str | None = None
     evidence: tuple[EvidenceLine, ...] = ()
     unread: tuple[str, ...] = ()
     gap: str | None = None
@@ -123,7 +111,6 @@ class Notice:
     episode: int = 1
     closed_at: datetime | None = None
     exemption: str | None = None
-    remediation: object | None = None
 
     @property
     def short_id(self) -> str:
@@ -200,7 +187,7 @@ def digest(digest_id: str, notices: Sequence[Notice]) -> Digest:
     members: dict[tuple[str, str], list[Notice]] = {}
     for notice in latest.values():
         if notice.telling.first:
-            severity = "COULD NOT ASSESS" if notice.is_gap else notice.severity
+            severity = BLIND if notice.is_gap else notice.severity
             members.setdefault((severity, notice.rule), []).append(notice)
     groups = (
         DigestGroup(
@@ -227,7 +214,7 @@ def digest_headline(digest: Digest) -> str:
 def counted(severity: str, count: int) -> str:
     """How many of a severity: ``12 more HIGH findings``."""
     return f"{count} more {severity}" + (
-        "" if severity == "COULD NOT ASSESS" else " finding" if count == 1 else " findings"
+        "" if severity == BLIND else " finding" if count == 1 else " findings"
     )
 
 
@@ -265,7 +252,7 @@ def who(notice: Notice) -> Words:
             "the event names nobody" if notice.event_id else "seen in a live read, not in an event"
         )
         return (f"Not known: {seen}.",)
-    words: Words = (Quoted(actor.name or actor.arn or "unknown"),)
+    words: Words = (Quoted(actor.name),)
     if actor.session and actor.session != actor.name:
         words += (", session ", Quoted(actor.session))
     if actor.source_ip:
@@ -325,25 +312,20 @@ def commands(notice: Notice) -> tuple[tuple[str, str], ...]:
     return (explain, (f"sentinel accept {notice.short_id}", "if it is meant to be so"))
 
 
-def event_link(notice: Notice, portal: Portal | None = None) -> str | None:
+def event_link(notice: Notice) -> str | None:
     """The call in the console's Event history, which holds management events only."""
     if notice.event_category != "Management" or not notice.event_id:
         return None
-    at = {"partition": notice.partition, "region": notice.region, "account": notice.account}
-    link = console_link("event", notice.event_id, **at, portal=portal)
+    link = event_page(notice.event_id, partition=notice.partition, region=notice.region)
     return link if link and len(link) <= limits.SLACK_URL.ours // 2 else None
 
 
 def data_event(notice: Notice) -> Words:
-    """Where a data event is kept, since the console's Event history does not hold it."""
+    """The id of a data event, and that the console's Event history does not hold it."""
     if notice.event_category != "Data" or not notice.event_id:
         return ()
-    words: Words = ("Data event ", Quoted(notice.event_id))
-    if notice.trail:
-        words += (" in trail ", Quoted(notice.trail, ARN_LENGTH))
-    if notice.trail_object:
-        words += (", object ", Quoted(notice.trail_object, ARN_LENGTH))
-    return (*words, "; Event history in the console does not hold it.")
+    held = "; Event history in the console does not hold it."
+    return ("Data event ", Quoted(notice.event_id), held)
 
 
 def prose(text: str) -> Words:

@@ -52,7 +52,11 @@ class _Section(BaseModel):
 
 
 class Member(_Section):
-    """An account that is watched, and in which Regions; no Region means all."""
+    """An account that is watched, and in which Regions.
+
+    Where none is named, events of all are judged; a sweep reads those that the hub was deployed
+    with.
+    """
 
     account: AccountId
     alias: str = ""
@@ -182,9 +186,19 @@ def parse(document: object) -> Policy:
     return policy
 
 
-def _problem(details: ErrorDetails) -> str:
+def unread(policy: Policy) -> Iterator[str]:
+    """What a policy says and nothing of this version reads: lists without rule, and modes."""
+    read = {name for rule in catalog.rules().values() for name in rule.settings}
+    for name in Lists.model_fields:
+        if name not in read and getattr(policy.lists, name):
+            yield f"lists.{name}: no rule of this version reads it"
+    if policy.modes != Modes():
+        yield "modes: nothing of this version reads them, since it repairs nothing"
+
+
+def _problem(details: ErrorDetails, within: str = "") -> str:
     """Where an error is and what was expected there, in words that do not need the code."""
-    place = ".".join(str(part) for part in details["loc"])
+    place = ".".join(str(part) for part in (*([within] if within else ()), *details["loc"]))
     expected = details["msg"]
     if details["type"] == "extra_forbidden":
         expected = "there is no such entry; docs/policy.schema.json lists them"
@@ -194,6 +208,10 @@ def _problem(details: ErrorDetails) -> str:
         expected = "expected an account id of 12 digits"
     elif details["type"] == "string_type" and isinstance(details["input"], int | float):
         expected = "expected a text; put the number into quotes"
+    elif details["type"] in ("frozen_set_type", "tuple_type"):
+        expected = "expected a list"
+    elif details["type"] in ("model_type", "dict_type", "mapping_type"):
+        expected = "expected a mapping"
     return f"{place}: {expected}"
 
 
@@ -222,4 +240,4 @@ def _against_catalog(policy: Policy) -> Iterator[str]:
             try:
                 TypeAdapter(setting.type).validate_python(value)
             except ValidationError as error:
-                yield f"settings.{rule}.{name}: {error.errors()[0]['msg']}"
+                yield _problem(error.errors()[0], f"settings.{rule}.{name}")

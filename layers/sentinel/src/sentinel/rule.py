@@ -87,6 +87,19 @@ class Setting:
     type: Any
     default: Any
 
+    def shown(self) -> str:
+        """The default as people read it."""
+        value = self.as_json()
+        return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
+
+    def as_json(self) -> Any:
+        """The default as JSON has it; a set is a sorted list."""
+        return sorted(self.default) if isinstance(self.default, frozenset) else self.default
+
+
+class NotARule(TypeError):
+    """A declaration that is no rule: what it lacks, in one sentence."""
+
 
 @dataclass(frozen=True, eq=False)
 class Rule:
@@ -132,6 +145,23 @@ class Rule:
         """The kinds that the rule's needs read, beside its subjects."""
         return tuple(kind for need in self.needs.values() for kind in _kinds(get_args(need)))
 
+    @property
+    def counts(self) -> bool:
+        """Whether the rule looks at earlier activities."""
+        return any((get_origin(need) or need) is Earlier for need in self.needs.values())
+
+    def ways(self) -> str:
+        """How what the rule judges is seen, in a sentence."""
+        names = ", ".join(sorted({name for kind in self.subjects for name in kind.events}))
+        if all(issubclass(kind, Activity) for kind in self.subjects):
+            return (
+                f"CloudTrail events ({names}), which are data events: a trail must select them. No"
+                " sweep can see a call."
+            )
+        baseline = " It compares with a baseline and is silent without one."
+        live = f"CloudTrail events ({names}), a live read, and the sweep."
+        return live + (baseline if self.compares else "")
+
     def reads(self) -> frozenset[str]:
         """The IAM actions that judging needs: those of the subjects and of every need."""
         kinds = (*self.subjects, *self.related())
@@ -145,7 +175,7 @@ def rule(
 ) -> Callable[[Callable[..., Findings]], Rule]:
     """Declare a rule. Its first parameter is the subject, or a union of kinds of subject.
 
-    Further parameters are needs, by type; keyword-only ones are settings. Raises TypeError, in one
+    Further parameters are needs, by type; keyword-only ones are settings. Raises NotARule, in one
     sentence, for anything else, and when the docstring lacks its Risk or Fix.
     """
 
@@ -154,7 +184,7 @@ def rule(
         parameters = list(inspect.signature(judge).parameters.values())
         for parameter in parameters:
             if parameter.name not in hints:
-                raise TypeError(f"{judge.__name__}: parameter {parameter.name} needs a type")
+                raise NotARule(f"{judge.__name__}: parameter {parameter.name} needs a type")
         settings = {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
         subject, *needs = [p.name for p in parameters if p.name not in settings] or [""]
         made = Rule(
@@ -167,7 +197,7 @@ def rule(
         )
         problem = next(_problems(made), None)
         if problem:
-            raise TypeError(f"{made.id}: {problem}")
+            raise NotARule(f"{made.id}: {problem}")
         return made
 
     return declared

@@ -17,7 +17,6 @@ from typing import Any
 from sentinel import limits
 from sentinel.escape import CUT, fitted, slack_code, slack_mrkdwn, slack_plain
 from sentinel.finding import EvidenceLine
-from sentinel.links import Portal
 from sentinel.notice import (
     Digest,
     DigestGroup,
@@ -74,13 +73,13 @@ _TIME_AND_CALL = 320
 _PLACE = 150
 
 
-def slack_message(notice: Notice, portal: Portal | None = None) -> Message:
+def slack_message(notice: Notice) -> Message:
     """The message about a finding or a gap, for posting and for editing.
 
     Its last block carries the notice's id as ``block_id`` (`notice_block_id`), by which a message
     that was perhaps already posted is found again.
     """
-    layout = partial(_layout, notice, portal)
+    layout = partial(_layout, notice)
     return _message(headline(notice), notice.id, _place(notice), layout)
 
 
@@ -120,7 +119,7 @@ def _message(line: str, notice_id: str, place: str, layout: partial[list[Block]]
     }
 
 
-def _layout(notice: Notice, portal: Portal | None, room: _Room) -> list[Block]:
+def _layout(notice: Notice, room: _Room) -> list[Block]:
     label, rest = status(notice)
     answers = (
         ("What", _words(prose(notice.what), room, room.answer)),
@@ -141,7 +140,7 @@ def _layout(notice: Notice, portal: Portal | None, room: _Room) -> list[Block]:
         blocks += _evidence(notice, room)
     if missing := unseen(notice):
         blocks.append(_section(_words(missing, room, room.section), room))
-    return [*blocks, _context(notice, portal, room)]
+    return [*blocks, _context(notice, room)]
 
 
 def _where_and_when(notice: Notice, room: _Room) -> str:
@@ -182,10 +181,10 @@ def _evidence_line(line: EvidenceLine, room: _Room) -> str:
     return f"{code(line.path)}\n-   {code(shown(line.before))}\n+   {code(shown(line.value))}"
 
 
-def _context(notice: Notice, portal: Portal | None, room: _Room) -> Block:
+def _context(notice: Notice, room: _Room) -> Block:
     identity = f"`{slack_code(notice.short_id)}` {fitted(notice.rule, room.quoted, slack_mrkdwn)}"
     elements = [_mrkdwn(identity)]
-    link = event_link(notice, portal)
+    link = event_link(notice)
     if link and room.evidence:
         target = link.replace("&", "&amp;")
         elements.append(_mrkdwn(f"<{target}|CloudTrail event> (shows after some minutes)"))

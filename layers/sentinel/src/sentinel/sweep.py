@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from sentinel import catalog
-from sentinel.arn import iam_region, partition_of
+from sentinel.agentcore import from_arn
+from sentinel.arn import Arn, iam_region, is_arn, partition_of
 from sentinel.finding import Outcome, Severity, Verdict
+from sentinel.gap import Gap
 from sentinel.policy import Policy
 from sentinel.rule import Rule
 from sentinel.subject import Identity, Resource
+from sentinel.subjects import IamPolicy, IamTrust, Trail
 
-IAM_KINDS = frozenset({"iam-policy", "iam-trust"})
+IAM_KINDS = frozenset({IamPolicy.kind, IamTrust.kind})
 
 
 class BadRequest(ValueError):
@@ -105,6 +109,47 @@ def _slices(account: str, region: str, kinds: Iterable[type[Resource]]) -> Itera
     for kind in kinds:
         home = iam_region(partition_of(region)) if kind.kind in IAM_KINDS else region
         yield Slice(account, home, kind.kind)
+
+
+def outside(slices: Iterable[Slice], known: Iterable[tuple[str, str, str]]) -> list[str]:
+    """The accounts and Regions of which something is *known* and that lie in none of the slices.
+
+    What is known has an account, a Region and a kind. IAM is listed in one Region, whichever other
+    resources are.
+    """
+    every = set(slices)
+    places = {(one.account, one.region) for one in every if one.kind not in IAM_KINDS}
+    return sorted(
+        {
+            f"{account}/{region}"
+            for account, region, kind in known
+            if not (
+                Slice(account, region, kind) in every
+                if kind in IAM_KINDS
+                else (account, region) in places
+            )
+        }
+    )
+
+
+def about(kind: type[Resource], gap: Gap) -> Identity | None:
+    """The resource of a kind that a gap is about, None when it is about something else."""
+    key = gap.example
+    arn = Arn.parse(key) if is_arn(key) else None
+    found = None
+    match kind.kind, key.split("/"):
+        case Trail.kind, _ if arn and arn.service == "cloudtrail":
+            found = Trail.by_arn(key)
+        case IamPolicy.kind, _ if arn and (arn.service, arn.resource[:7]) == ("iam", "policy/"):
+            found = IamPolicy.managed(gap.partition, gap.account, key)
+        case IamPolicy.kind, [_, _, _, "inline-policy", owner, name, policy]:
+            names = owner, unquote(name), unquote(policy)
+            found = IamPolicy.inline(gap.partition, gap.account, *names)
+        case IamTrust.kind, [_, _, _, "role", name]:
+            found = IamTrust.of_role(gap.partition, gap.account, unquote(name))
+        case _ if kind.segment:
+            return from_arn(kind.kind, kind.segment, key)
+    return found if found and found.key == key else None
 
 
 @dataclass

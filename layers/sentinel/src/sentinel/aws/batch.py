@@ -16,8 +16,9 @@ from typing import Any
 from sentinel import catalog
 from sentinel.aws.edge import Edge
 from sentinel.aws.evaluation import Evaluation, Seen, Tally
+from sentinel.escape import whole_characters
 
-HANDED_BACK_MILLISECONDS = 5_000
+HANDED_BACK_MILLISECONDS = 15_000
 SUSPECT_AFTER = 3
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 Message = Mapping[str, Any]
@@ -70,7 +71,7 @@ def judge_batch(edge: Edge, event: Mapping[str, Any], time_left: Callable[[], in
     result = BatchResult(evaluation.tally)
     if "Records" not in event or not _is_queued(event):
         result.tally.delivered = 1
-        evaluation.event(_whole_characters(event))
+        evaluation.event(whole_characters(event))
         evaluation.finish()
         return result
     result.tally.delivered = len(event["Records"])
@@ -112,7 +113,7 @@ def _one(
 
 
 def _activities(evaluation: Evaluation, messages: Sequence[Message], result: BatchResult) -> None:
-    """Many activities together; when that fails all of them are delivered again."""
+    """Many activities together; those of a group that fails are delivered again."""
     told: list[Message] = []
     many: list[Seen] = []
     for message in messages:
@@ -125,11 +126,11 @@ def _activities(evaluation: Evaluation, messages: Sequence[Message], result: Bat
             told.append(message)
             many.append(seen)
     try:
-        if many:
-            evaluation.activities(many)
+        failed = evaluation.activities(many) if many else {}
     except Exception as error:  # noqa: BLE001 - the error leaves the records: they come again
-        for message in told:
-            _failed(result, message, error)
+        failed = dict.fromkeys(range(len(many)), error)
+    for number, why in failed.items():
+        _failed(result, told[number], why)
 
 
 def _failed(result: BatchResult, message: Message, error: Exception) -> None:
@@ -143,23 +144,12 @@ def _body(message: Message) -> dict[str, Any]:
     try:
         body = json.loads(message["body"])
         if _SURROGATE.search(message["body"]):
-            body = _whole_characters(body)
+            body = whole_characters(body)
     except (ValueError, RecursionError) as error:
         raise Poison(f"the message is not JSON: {type(error).__name__}") from None
     if not isinstance(body, dict):
         raise Poison(f"the message is a {type(body).__name__}, not an event")
     return body
-
-
-def _whole_characters(content: Any) -> Any:
-    """Replace lone surrogates, which JSON can spell and no table can store, by U+FFFD."""
-    if isinstance(content, str):
-        return content.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if isinstance(content, list):
-        return [_whole_characters(part) for part in content]
-    if isinstance(content, dict):
-        return {_whole_characters(key): _whole_characters(part) for key, part in content.items()}
-    return content
 
 
 def _is_activity(message: Message) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,15 +16,34 @@ if TYPE_CHECKING:
     from sentinel.aws.policy_copy import PolicyCopy
     from sentinel.aws.store import Store
 
-ONE_ATTEMPT = {"retries": {"mode": "standard", "total_max_attempts": 1}}
-"""For SNS: a second attempt may send a mail twice, and the outbox makes one anyway."""
-
-READING = {
+OWN: Mapping[str, Any] = {
     "connect_timeout": 2,
     "read_timeout": 4,
-    "retries": {"mode": "standard", "total_max_attempts": 2},
+    "retries": {"mode": "standard", "total_max_attempts": 3},
 }
-"""For watched accounts: one that does not answer must not use up the time of a whole batch."""
+"""For the hub's own services: a call that hangs leaves its function time to say so."""
+
+ONCE: Mapping[str, Any] = {
+    "connect_timeout": 2,
+    "read_timeout": 4,
+    "retries": {"mode": "standard", "total_max_attempts": 1},
+}
+"""For watched accounts where a recheck tries again anyway: one that does not answer must not use up
+the time of a whole batch. For STS, which comes before each of those reads. For SNS: a second
+attempt may send a mail twice, and the outbox makes one anyway.
+"""
+
+PATIENT: Mapping[str, Any] = {
+    "connect_timeout": 2,
+    "read_timeout": 20,
+    "retries": {"mode": "standard", "total_max_attempts": 3},
+}
+"""For a sweep: nothing tries again after it, and a page of 1000 roles takes IAM its time."""
+
+READERS = 96
+"""Clients of watched accounts that are kept: one that was used takes 1 MB, and an account that is
+read in 14 Regions has some 40.
+"""
 
 
 class MissingSetting(LookupError):
@@ -56,12 +76,15 @@ class Edge:
     """What a function needs of the world outside. One is made when a sandbox starts.
 
     boto3 is imported, and each client made, when it is first asked for. All clients share one
-    botocore session (73 ms for a new one, 2 ms for a further client).
+    botocore session (73 ms for a new one, 2 ms for a further client). A *patient* one waits longer
+    for an answer.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, *, patient: bool = False) -> None:
         self.settings = settings or Settings()
+        self.patient = patient
         self._clients: dict[tuple[str, str, str], Any] = {}
+        self._readers: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
 
     @cached_property
     def session(self) -> Any:
@@ -79,32 +102,38 @@ class Edge:
         """A client with the function's own rights."""
         key = (service, region, "")
         if key not in self._clients:
-            from botocore.config import Config
-
-            config = Config(**ONE_ATTEMPT) if service == "sns" else None
-            self._clients[key] = self.session.client(
-                service, region_name=region or None, config=config
-            )
+            self._clients[key] = self._made(service, region, self._waiting(service))
         return self._clients[key]
 
     def reader(self, service: str, partition: str, account: str, region: str) -> Any:
-        """A client with the read role of a watched account.
+        """A client with the read role of a watched account; the latest few are kept.
 
         The role's ARN is built from the account that was checked against the members, and from the
         template's name of the role; nothing of it comes from an event.
         """
         key = (service, region, account)
         credentials = self._credentials(partition, account)
-        if key not in self._clients:
-            from botocore.config import Config
+        if key not in self._readers:
+            waiting = PATIENT if self.patient else ONCE
+            self._readers[key] = self._made(service, region, waiting, **credentials)
+        self._readers.move_to_end(key)
+        while len(self._readers) > READERS:
+            _, oldest = self._readers.popitem(last=False)
+            oldest.close()
+        return self._readers[key]
 
-            self._clients[key] = self.session.client(
-                service,
-                region_name=region,
-                config=Config(**READING),
-                **credentials,
-            )
-        return self._clients[key]
+    def _waiting(self, service: str) -> Mapping[str, Any]:
+        if service == "sns":
+            return ONCE
+        if self.patient:
+            return PATIENT
+        return ONCE if service == "sts" else OWN
+
+    def _made(self, service: str, region: str, waiting: Mapping[str, Any], **more: str) -> Any:
+        from botocore.config import Config
+
+        config = Config(**waiting)
+        return self.session.client(service, region_name=region or None, config=config, **more)
 
     def _credentials(self, partition: str, account: str) -> dict[str, str]:
         known, ends = self._sessions.get(account, ({}, None))
@@ -121,7 +150,8 @@ class Edge:
                 "aws_session_token": given["SessionToken"],
             }
             self._sessions[account] = (known, given["Expiration"])
-            self._clients = {k: c for k, c in self._clients.items() if k[2] != account}
+            for key in [key for key in self._readers if key[2] == account]:
+                self._readers.pop(key).close()
         return known
 
     @cached_property

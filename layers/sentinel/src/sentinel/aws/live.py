@@ -246,7 +246,7 @@ class _Accounted(Reader):
             raise
 
     def _where(self, operation: str) -> Place:
-        """Where an operation is tried; the read role is one, whatever is read and in which Region."""
+        """Where an operation is tried; the read role is one, whatever is read with it."""
         place = self.place
         if operation == ASSUME_ROLE:
             home = iam_region(place.partition)

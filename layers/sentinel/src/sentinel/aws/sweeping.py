@@ -6,41 +6,42 @@ unfinished and goes on there.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
-from sentinel import catalog, moment
-from sentinel.aws import agentcore_reader, clock
+from sentinel import catalog
+from sentinel.aws import clock
 from sentinel.aws.edge import Edge
 from sentinel.aws.evaluation import Evaluation
 from sentinel.aws.failures import Failures
 from sentinel.aws.live import Unread
+from sentinel.aws.progress import Progress, Sweep
 from sentinel.finding import Verdict
+from sentinel.gap import Gap
 from sentinel.judge import CannotRead
-from sentinel.life import Status
+from sentinel.life import Finding, Status
+from sentinel.policy import Policy
 from sentinel.rule import Rule
 from sentinel.subject import Identity, Resource
-from sentinel.sweep import Request, Slice, Summary
+from sentinel.sweep import Request, Slice, Summary, about, outside
 
-KEPT = timedelta(days=14)
 LEASE = timedelta(minutes=15)
+EARLY = timedelta(minutes=1)
+"""A slice that outlasted an invocation is begun again only so early that it has all of another."""
+ATTEMPTS = 3
+SHOWN, LENGTH = 100, 1000
+"""How many texts of a kind an answer has, each of how many characters: Lambda takes 6 MB."""
 
 
 class Busy(RuntimeError):
     """Another sweep is running."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """One sweep: its name, what was asked, and the slices that are done."""
-
-    name: str
-    request: Request
-    done: frozenset[str]
+class TooLong(RuntimeError):
+    """A slice outlasted every invocation that began it."""
 
 
 class Sweeper:
@@ -49,20 +50,22 @@ class Sweeper:
     def __init__(self, edge: Edge, holder: str) -> None:
         self._edge, self._holder = edge, holder
         self._evaluation = Evaluation(edge)
+        self._progress = Progress(edge.memory, holder)
         self.failures = Failures()
         self.summary = Summary()
 
     def sweep(self, asked: Mapping[str, Any], enough_time: Callable[[], bool]) -> dict[str, Any]:
         """Walk what is asked for, or go on with ``{"resume": name}``; the answer is the summary.
 
-        What failed on the way is in *failures* and in the summary's ``errors``. Raises BadRequest,
-        and Busy while another sweep holds the lease: this one then waits to be resumed.
+        An unfinished sweep of the same request is gone on with, too. What failed on the way is in
+        *failures* and in the summary's ``errors``. Raises BadRequest, and Busy while another sweep
+        holds the lease: this one then waits to be resumed.
         """
         now = clock.now()
         running = self._started(asked)
         if not self._edge.memory.take("sweep", self._holder, now + LEASE, now):
             if not asked.get("resume"):
-                self._stands(running, ["everything"])
+                self._progress.stands(running, unfinished=True)
             raise Busy("another sweep is running; this one begins by itself soon after it ends")
         try:
             return self._walk(running, enough_time)
@@ -72,42 +75,85 @@ class Sweeper:
     def _started(self, asked: Mapping[str, Any]) -> Sweep:
         name = asked.get("resume")
         if isinstance(name, str) and name:
-            kept = self._edge.memory.notes(f"sweep#{name}")
-            request = Request.parse(json.loads(kept.get("request", "{}")))
-            return Sweep(name, request, frozenset(kept))
-        request = Request.parse(asked)
-        name = f"{moment.text(clock.now())}-{self._holder[:8]}"
-        self._note(name, "request", json.dumps(asdict(request)))
-        return Sweep(name, request, frozenset())
-
-    def _stands(self, running: Sweep, unfinished: Sequence[str]) -> None:
-        """Say what is unfinished of the sweep, so that another can go on.
-
-        It takes the place of an earlier sweep of the same request, and of no other.
-        """
-        state = {"sweep": running.name, "unfinished": unfinished}
-        asked = hashlib.sha256(json.dumps(asdict(running.request)).encode()).hexdigest()
-        self._edge.memory.put_note("sweep", asked, json.dumps(state), clock.now() + KEPT)
+            return self._progress.resumed(name)
+        return self._progress.begun(Request.parse(asked))
 
     def _walk(self, running: Sweep, enough_time: Callable[[], bool]) -> dict[str, Any]:
+        """Walk what is not done yet; what was begun and did not end comes after all others."""
+        began = clock.now()
         policy = self._edge.policy_copy.current()
-        regions = self._edge.settings.text("SWEEP_REGIONS").split(",")
-        account = self._edge.settings.text("HUB_ACCOUNT_ID")
-        slices = running.request.slices(policy, account, regions)
+        slices = self._slices(running.request, policy)
         waiting = [one for one in slices if one.name not in running.done]
+        waiting.sort(key=lambda one: running.attempts.get(one.name, 0))
         rules = [r for r in running.request.chosen_rules() if r.id not in policy.disabled]
-        self._stands(running, [one.name for one in waiting])
+        self._progress.stands(running, unfinished=bool(waiting))
         while waiting and enough_time():
+            before = running.attempts.get(waiting[0].name, 0)
+            if before and clock.now() - began > EARLY:
+                break
             one = waiting.pop(0)
             with self.failures.kept(f"sweeping {one.name}"):
-                self.one_slice(one, None if not running.request.rules else rules)
+                self._attempt(running, one, before, rules)
             with self.failures.kept(f"telling the gaps of {one.name}"):
                 self._evaluation.finish()
-            self._note(running.name, one.name, moment.text(clock.now()))
-        unfinished = [one.name for one in waiting]
-        self._stands(running, unfinished)
-        ended = {"sweep": running.name, "unfinished": unfinished, "errors": self.failures.texts()}
-        return ended | asdict(self.summary)
+            self._progress.done(running, one)
+        self._progress.stands(running, unfinished=bool(waiting))
+        return self._answer(running, slices, waiting, policy)
+
+    def _attempt(self, running: Sweep, one: Slice, before: int, rules: Sequence[Rule]) -> None:
+        """Judge a slice, unless it was begun often enough."""
+        if before >= ATTEMPTS:
+            raise TooLong(f"it was begun {before} times, and outlasted the function each time")
+        self._progress.attempted(running, one, before + 1)
+        self.one_slice(one, None if not running.request.rules else rules)
+
+    def _slices(self, request: Request, policy: Policy) -> list[Slice]:
+        """The slices of a request. The hub's own Region is swept whatever the setting says."""
+        named = self._edge.settings.text("SWEEP_REGIONS").split(",")
+        regions = sorted({*(name.strip() for name in named), self._edge.region} - {""})
+        return request.slices(policy, self._edge.settings.text("HUB_ACCOUNT_ID"), regions)
+
+    def _answer(
+        self, running: Sweep, slices: Sequence[Slice], waiting: Sequence[Slice], policy: Policy
+    ) -> dict[str, Any]:
+        """The summary, with the first of many texts, and how many there are."""
+        not_swept: list[str] = []
+        with self.failures.kept("looking for what is not swept"):
+            not_swept = outside(self._slices(Request(), policy), self._known())
+        told = asdict(self.summary)
+        texts = {
+            "unfinished": [one.name for one in waiting],
+            "errors": self.failures.texts(),
+            "gaps": told.pop("gaps"),
+            "not_swept": not_swept,
+        }
+        return {
+            "sweep": running.name,
+            "regions": sorted({one.region for one in slices}),
+            "done_before": len(running.done & {one.name for one in slices}),
+            "totals": {name: len(every) for name, every in texts.items()},
+            **{name: [text[:LENGTH] for text in every[:SHOWN]] for name, every in texts.items()},
+            **told,
+        }
+
+    def _known(self) -> Iterator[tuple[str, str, str]]:
+        """Account, Region and kind of whatever people were told of and that is not over."""
+        for found in self._findings:
+            yield found.subject.account, found.subject.region, found.subject.kind
+        for gap in self._gaps:
+            if gap.kind in catalog.subjects():
+                yield gap.account, gap.region, gap.kind
+
+    @cached_property
+    def _findings(self) -> list[Finding]:
+        """The findings that were not over when they were first asked for, read once for a run."""
+        store = self._edge.store
+        return [*store.findings(Status.OPEN), *store.findings(Status.SUPPRESSED)]
+
+    @cached_property
+    def _gaps(self) -> list[Gap]:
+        """The gaps that were open when they were first asked for, read once for a run."""
+        return list(self._edge.store.gaps(Status.OPEN))
 
     def one_slice(self, one: Slice, rules: Sequence[Rule] | None) -> None:
         """Judge everything in a slice; close what a completed list no longer has."""
@@ -182,14 +228,10 @@ class Sweeper:
 
     def _told_of(self, kind: type[Resource], one: Slice, started: datetime) -> Iterator[Identity]:
         """What people were told of in a slice and before a time, by a finding or by a gap."""
-        for status in (Status.OPEN, Status.SUPPRESSED):
-            for found in self._edge.store.findings(status):
-                if one.holds(found.subject) and found.as_of < started:
-                    yield found.subject
-        for gap in self._edge.store.gaps(Status.OPEN):
-            about = agentcore_reader.identity(kind, gap.example)
-            if about and one.holds(about) and gap.changed_at < started:
-                yield about
-
-    def _note(self, name: str, key: str, body: str) -> None:
-        self._edge.memory.put_note(f"sweep#{name}", key, body, clock.now() + KEPT)
+        for found in self._findings:
+            if one.holds(found.subject) and found.as_of < started:
+                yield found.subject
+        for gap in self._gaps:
+            found_about = about(kind, gap)
+            if found_about and one.holds(found_about) and gap.changed_at < started:
+                yield found_about

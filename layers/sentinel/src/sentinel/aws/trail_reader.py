@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sentinel import catalog
-from sentinel.aws.reading import Absent, Reader
+from sentinel.aws.reading import Absent, Reader, Refused
 from sentinel.subject import Identity, Resource
 from sentinel.subjects import Trail
 
@@ -18,7 +18,7 @@ def read(reader: Reader, of: Identity) -> Trail:
     """
     try:
         found = reader.call("cloudtrail", "DescribeTrails", trailNameList=[of.key])
-        described = next(iter(found["trailList"]), None)
+        described = next((one for one in found["trailList"] if one["TrailARN"] == of.key), None)
         if described is not None:
             return _trail(reader, of, described)
     except Absent:
@@ -35,22 +35,35 @@ def listed(reader: Reader, *, shadows: bool) -> Iterator[Trail]:
         try:
             yield _trail(reader, of, described)
         except Absent:
-            continue
+            if of.account != reader.place.account:
+                yield _described(of, described)
+        except Refused:
+            if of.account == reader.place.account:
+                raise
+            yield _described(of, described)
+
+
+def _described(of: Identity, described: Mapping[str, Any]) -> Trail:
+    """A trail of another account of the organization, which need not let its members look at it.
+
+    Whether it logs, and what, was not seen.
+    """
+    return Trail.seen(of, _as_described(of, described), complete=False)
+
+
+def _as_described(of: Identity, described: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "TrailARN": of.key,
+        "IsMultiRegionTrail": described.get("IsMultiRegionTrail", False),
+        "IncludeGlobalServiceEvents": described.get("IncludeGlobalServiceEvents", False),
+    }
 
 
 def _trail(reader: Reader, of: Identity, described: Mapping[str, Any]) -> Trail:
     status = reader.call("cloudtrail", "GetTrailStatus", Name=of.key)
     selectors = reader.call("cloudtrail", "GetEventSelectors", TrailName=of.key)
-    return Trail.seen(
-        of,
-        {
-            "TrailARN": of.key,
-            "IsLogging": status["IsLogging"],
-            "IsMultiRegionTrail": described.get("IsMultiRegionTrail", False),
-            "IncludeGlobalServiceEvents": described.get("IncludeGlobalServiceEvents", False),
-            "recordsWrites": records_writes(selectors),
-        },
-    )
+    looked_at = {"IsLogging": status["IsLogging"], "recordsWrites": records_writes(selectors)}
+    return Trail.seen(of, _as_described(of, described) | looked_at)
 
 
 def records_writes(selectors: Mapping[str, Any]) -> bool:

@@ -1,8 +1,8 @@
 """Knows the actions of Bedrock and AgentCore: what they do, and on which types of resource.
 
-The facts are the AWS Service Authorization Reference's and lie in actions.json, which generate.py
-makes. A set of actions is an integer, one bit for each action, so that Allow, Deny and their Not-
-forms are three machine operations.
+The facts are the AWS Service Authorization Reference's and lie in actions.json. A set of actions is an
+integer, one bit for each action, so that Allow, Deny and their Not- forms are three machine
+operations.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The trail that has gone dark."""
 
-from sentinel import Each, Evidence, Findings, Guard, Severity, rule
+from sentinel import Each, Evidence, Findings, Guard, NotKnown, Severity, rule
 from sentinel.subjects import Trail
 
 
@@ -30,14 +30,22 @@ def trail_stopped(trail: Trail, others: Each[Trail]) -> Findings:
 
 
 def still_recording(trail: Trail, others: Each[Trail]) -> Guard | None:
-    """Another trail that records what this one did: everywhere, or wherever this one did."""
-    recording = [
-        other
-        for other in others()
-        if other.key != trail.key and other.is_logging and other.records_writes
-    ]
+    """Another trail that records what this one did: everywhere, or wherever this one did.
+
+    Raises NotKnown where none is known to, and there is one of which nobody could see it.
+    """
+    recording = []
+    unseen: NotKnown | None = None
+    for one in others():
+        try:
+            if one.key != trail.key and one.is_logging and one.records_writes:
+                recording.append(one)
+        except NotKnown as unknown:
+            unseen = NotKnown(one.key, str(unknown))
     everywhere = (o for o in recording if o.is_multi_region_trail and o.reaches_iam)
     other = next(everywhere, None) or next((o for o in recording if replaces(o, trail)), None)
+    if other is None and unseen is not None:
+        raise unseen
     return Guard(Severity.HIGH, "otherTrail", other.trail_arn) if other else None
 
 
