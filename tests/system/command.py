@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 import time
@@ -41,6 +42,30 @@ def run(
         capture_output=True,
         timeout=60,
     )
+
+
+def on_a_terminal(*words: str | Path, **variables: str) -> bytes:
+    """What a command writes to a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [SENTINEL, *map(str, words)],
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        env={**CLEAN, "TERM": "xterm", **variables},
+    )
+    os.close(theirs)
+    written = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        written += part
+    process.wait(timeout=60)
+    os.close(ours)
+    return written
 
 
 def event(**detail: Any) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.system.command import CLEAN, SENTINEL, VIOLATION, event, run
+from tests.system.command import CLEAN, SENTINEL, VIOLATION, event, on_a_terminal, run
 
 HOSTILE = '\x1b[2J[red]<!channel>"><script>'
 
@@ -177,30 +176,6 @@ def test_hostile_names_are_harmless_on_the_terminal(tmp_path: Path) -> None:
         assert b"\\x1b[2J[red]<!channel>" in done.stdout
 
 
-def on_a_terminal(*words: str | Path, **variables: str) -> bytes:
-    """What a command writes to a terminal."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [SENTINEL, *map(str, words)],
-        stdout=theirs,
-        stderr=subprocess.DEVNULL,
-        env={**CLEAN, "TERM": "xterm", **variables},
-    )
-    os.close(theirs)
-    written = b""
-    while True:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        written += part
-    process.wait(timeout=60)
-    os.close(ours)
-    return written
-
-
 def test_colour_is_for_terminals_unless_told_otherwise() -> None:
     assert b"\x1b" not in run("replay", VIOLATION).stdout
     assert b"\x1b[1;31mCRITICAL" in run("replay", VIOLATION, "--color", "always").stdout
@@ -228,6 +203,8 @@ def test_the_result_can_go_to_a_file_and_the_talk_stays(tmp_path: Path) -> None:
 def test_every_rule_is_listed_and_explained() -> None:
     listed = json.loads(run("rules", "-o", "json").stdout)
     assert len(listed) == 10
+    settings = {rule["rule"]: rule["settings"] for rule in listed}
+    assert settings["jwt_authorizer_unpinned"] == {"shared_issuers": []}
     explained = run("explain", listed[0]["rule"].replace("_", "-")).stdout
     for question in (b"What ", b"So what ", b"What now ", b"Unknown "):
         assert question in explained

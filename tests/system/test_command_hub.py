@@ -102,9 +102,23 @@ def test_a_sweep_of_an_account_that_cannot_be_read_says_so(hub: Hub) -> None:
 
 
 def test_the_hub_sweeps_when_asked(hub: Hub) -> None:
-    done = hub.run("sweep", "--hub", "--kind", "gateway")
+    done = hub.run("sweep", "--hub", "--kind", "gateway", "--color", "always")
     assert done.returncode == 1, done.stderr
-    assert b"CRITICAL" in done.stdout
+    assert b"\x1b[1;31mCRITICAL\x1b[0m" in done.stdout
+    assert f"Swept: {REGION}." in done.stdout.decode()
+
+
+def test_the_sweep_of_the_hub_goes_to_a_file_and_to_the_region_that_is_named(
+    hub: Hub, tmp_path: Path
+) -> None:
+    out = tmp_path / "summary.json"
+    words = ("sweep", "--hub", "--kind", "gateway", "-o", "json", "--out", out)
+    elsewhere = hub.run(*words, "--hub-region", "us-west-2")
+    assert elsewhere.returncode == 2
+    assert b"us-west-2" in elsewhere.stderr and b"--hub-region" in elsewhere.stderr
+    done = hub.run(*words, "--hub-region", REGION)
+    assert (done.returncode, done.stdout) == (1, b""), done.stderr
+    assert json.loads(out.read_text())["severities"]["CRITICAL"]
 
 
 def test_a_state_is_not_accepted_and_the_exemption_to_copy_is_printed(hub: Hub) -> None:

@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 from embedded_account.queues import enqueue
 from embedded_account.world import FunctionRan
 
+from tests.system.evidence import event_of, heads, queue_arn
 from tests.system.scenarios import create_gateway, delete_gateway
 from tests.system.stage import REGION, ROOT, Stage
-from tests.system.test_faults import event_of, heads, queue_arn
 
 EVENTS = sorted((ROOT / "events").glob("*/violation.json"))
 Forge = Callable[[dict[str, Any]], None]

@@ -129,11 +129,8 @@ def test_every_layout_gives_the_same_records_and_counts(layout: str) -> None:
     assert [found for _, found in result.records] == [r for r in records if is_watched(r)]
     assert (result.total, result.unwatched, result.skipped, result.errors) == (60, 57, {}, ())
     if layout == "JSON Lines":
-        assert [result.place(at) for at, _ in result.records] == [
-            "archive.json:8",
-            "archive.json:9",
-            "archive.json:60",
-        ]
+        assert result.has_lines
+        assert [at for at, _ in result.records] == [8, 9, 60]
     elif layout not in ("documents one after the other", "gzip of documents"):
         assert [at for at, _ in result.records] == [7, 8, 59]
 

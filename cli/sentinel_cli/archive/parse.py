@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sentinel.escape import whole_characters
+
 from sentinel_cli.archive.engine import Engine, Text, integer, standard_loads
 from sentinel_cli.archive.sources import UnreadableError
 
@@ -55,7 +57,7 @@ def values(text: Text, engine: Engine, *, json_lines: bool = False) -> list[Valu
     """
     text = _as_utf8(text)
     if not text.strip():
-        raise UnreadableError("only white space is in it; expected CloudTrail records in JSON")
+        raise UnreadableError("only white space is in it", expected="CloudTrail records in JSON")
     try:
         if not json_lines:
             try:
@@ -74,8 +76,8 @@ def values(text: Text, engine: Engine, *, json_lines: bool = False) -> list[Valu
     except json.JSONDecodeError as error:
         hint = "" if text.rstrip().endswith((b"}", b"]")) else " (it may be cut off)"
         raise UnreadableError(
-            f"it is not JSON: {error.msg} at line {error.lineno} column {error.colno}{hint}; "
-            "expected CloudTrail records (a log file, an array, JSON Lines), plain or gzip"
+            f"it is not JSON: {_reason(error)} at line {error.lineno} column {error.colno}{hint}",
+            expected="CloudTrail records (a log file, an array, JSON Lines), plain or gzip",
         ) from None
 
 
@@ -91,7 +93,12 @@ def parse(text: Text, engine: Engine) -> Any:
                 return content
     decoded = _decoded(text)
     content = standard_loads(decoded)
-    return _whole_characters(content) if _LONE_SURROGATE.search(decoded) else content
+    return whole_characters(content) if _LONE_SURROGATE.search(decoded) else content
+
+
+def _reason(error: json.JSONDecodeError) -> str:
+    """Why it is not JSON, without the preposition that some of the parser's reasons end with."""
+    return error.msg.rstrip(": ").removesuffix(" at")
 
 
 def _has_long_number(text: Text) -> bool:
@@ -128,7 +135,7 @@ def _lines(text: Text, engine: Engine) -> Iterator[Value | BadLine]:
             try:
                 several = list(_stream(_decoded(content)))
             except (json.JSONDecodeError, RecursionError):
-                message = f"the line is not JSON: {error.msg} at column {error.colno}"
+                message = f"the line is not JSON: {_reason(error)} at column {error.colno}"
                 yield BadLine(number, message)
             else:
                 yield from (Value(number, part) for part in several)
@@ -139,7 +146,7 @@ def _stream(text: str) -> Iterator[Any]:
     position = _end_of_space(text, 0)
     while position < len(text):
         content, position = decoder.raw_decode(text, position)
-        yield _whole_characters(content)
+        yield whole_characters(content)
         position = _end_of_space(text, position)
 
 
@@ -162,14 +169,3 @@ def _as_utf8(text: Text) -> Text:
 def _decoded(text: Text) -> str:
     # One byte that is not UTF-8 must not hide the other records of its file.
     return text.decode("utf-8", "replace")
-
-
-def _whole_characters(content: Any) -> Any:
-    """Replace lone surrogates, which no encoder takes, by U+FFFD."""
-    if isinstance(content, str):
-        return content.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if isinstance(content, list):
-        return [_whole_characters(part) for part in content]
-    if isinstance(content, dict):
-        return {_whole_characters(key): _whole_characters(part) for key, part in content.items()}
-    return content
