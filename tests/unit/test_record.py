@@ -83,6 +83,14 @@ def test_a_request_that_is_left_out_tells_nothing(request_parameters: object) ->
     assert found.request == {}
 
 
+def test_a_text_longer_than_any_of_aws_is_kept_with_a_mark_where_it_was_cut() -> None:
+    endless = "a" * 600_000
+    found = recorded("x", {}, userIdentity={"arn": endless}, userAgent=endless, eventID=endless)
+    for kept in (found.actor.arn, found.actor.principal, found.actor.user_agent, found.event_id):
+        assert len(kept) == record.LONGEST
+        assert "a…a" in kept
+
+
 def test_the_account_is_the_recipients_not_the_callers() -> None:
     found = recorded("x", {}, userIdentity={"accountId": "111122223333"})
     assert found.account == ACCOUNT

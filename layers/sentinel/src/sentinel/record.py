@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from sentinel import arn, moment
+from sentinel.escape import cut_middle
 from sentinel.seen import redacted
 
 EVENT_TYPE_OF = {
@@ -16,6 +17,8 @@ EVENT_TYPE_OF = {
     "AWS Console Action via CloudTrail": "AwsConsoleAction",
 }
 """The detail types of EventBridge that carry a record, and the ``eventType`` that it then has."""
+LONGEST = 2_048
+"""Characters of a text about the call that are kept: as many as the longest ARN may have (IAM)."""
 
 
 class Skip(StrEnum):
@@ -128,7 +131,7 @@ def read(detail: object) -> Record:
     identity = _object(detail.get("userIdentity"))
     request = _told(detail.get("requestParameters"))
     return Record(
-        event_id=str(detail.get("eventID") or ""),
+        event_id=_text_of(detail.get("eventID")),
         name=name,
         source=detail["eventSource"],
         time=time,
@@ -139,11 +142,11 @@ def read(detail: object) -> Record:
         request=request or {},
         response=_told(detail.get("responseElements")) or {},
         resources=tuple(r for r in _list(detail.get("resources")) if isinstance(r, Mapping)),
-        error_code=str(detail.get("errorCode") or ""),
+        error_code=_text_of(detail.get("errorCode")),
         read_only=detail.get("readOnly") in (True, "true"),
-        category=str(detail.get("eventCategory") or "Management"),
-        type=str(detail.get("eventType") or "AwsApiCall"),
-        request_id=str(detail.get("requestID") or ""),
+        category=_text_of(detail.get("eventCategory"), "Management"),
+        type=_text_of(detail.get("eventType"), "AwsApiCall"),
+        request_id=_text_of(detail.get("requestID")),
         truncated=request is None,
     )
 
@@ -153,6 +156,11 @@ def _text(detail: Mapping[str, Any], member: str) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"{member} is missing, or not a text")
     return value
+
+
+def _text_of(value: object, otherwise: str = "") -> str:
+    """What is kept and told of a member: no more of it than anything that AWS says is long."""
+    return cut_middle(str(value or otherwise), LONGEST)
 
 
 def _object(value: object) -> Mapping[str, Any]:
@@ -183,17 +191,17 @@ def _account(detail: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
 
 def _actor(identity: Mapping[str, Any], detail: Mapping[str, Any]) -> Actor:
     issuer = _object(_object(identity.get("sessionContext")).get("sessionIssuer"))
-    caller = str(identity.get("arn") or "")
-    principal = str(issuer.get("arn") or "") or _role_of_session(caller) or caller
+    caller = _text_of(identity.get("arn"))
+    principal = _text_of(issuer.get("arn")) or _role_of_session(caller) or caller
     return Actor(
-        type=str(identity.get("type") or ""),
+        type=_text_of(identity.get("type")),
         arn=caller,
-        account=str(identity.get("accountId") or ""),
-        principal=principal or str(identity.get("invokedBy") or identity.get("principalId") or ""),
+        account=_text_of(identity.get("accountId")),
+        principal=principal or _text_of(identity.get("invokedBy") or identity.get("principalId")),
         session=caller.rsplit("/", 1)[-1] if ":assumed-role/" in caller else "",
-        source_ip=str(detail.get("sourceIPAddress") or ""),
-        user_agent=str(detail.get("userAgent") or ""),
-        invoked_by=str(identity.get("invokedBy") or ""),
+        source_ip=_text_of(detail.get("sourceIPAddress")),
+        user_agent=_text_of(detail.get("userAgent")),
+        invoked_by=_text_of(identity.get("invokedBy")),
     )
 
 
