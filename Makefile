@@ -46,6 +46,7 @@ check: setup .tools/sam/.ready .tools/checkov/.ready
 	$(WITHOUT_AWS) .tools/checkov/bin/checkov --quiet --compact --skip-download --config-file .checkov.yaml
 
 build: .tools/sam/.ready
+	@$(if $(PYTHON_3_13),,echo "missing: Python 3.13, for which Lambda's functions are built. Install it (uv python install 3.13, pyenv install 3.13, or your distribution's python3.13), or name it: make build PYTHON_3_13=/path/to/python3.13"; exit 1)
 	PATH="$(dir $(PYTHON_3_13)):$$PATH" .tools/sam/bin/sam build
 
 deploy: build

@@ -20,6 +20,7 @@ from sentinel_cli.options import (
     OutputOption,
     Paths,
     PolicyOption,
+    flag,
 )
 from sentinel_cli.output import Format
 from sentinel_cli.terminal import Color
@@ -37,9 +38,9 @@ def replay(
     out: OutOption = None,
     strict: Annotated[
         bool,
-        typer.Option(
+        flag(
             "--strict",
-            help="Parse every record: the same result, later. On files that AWS did not write it "
+            "Parse every record: the same result, later. On files that AWS did not write it "
             "also sees damage inside records that no rule watches.",
         ),
     ] = False,
@@ -62,10 +63,6 @@ def judge(
     paths: Paths,
     form: OutputOption = Format.TEXT,
     out: OutOption = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Accepted as by replay: everything is parsed anyway.")
-    ] = False,
-    jobs: JobsOption = 1,
     fail_on: FailOnOption = FailOn.LOW,
     allow_blind: AllowBlindOption = False,
     policy: PolicyOption = None,
@@ -94,13 +91,9 @@ def finish(
     paint = terminal.paint(color if out is None else Color.NEVER, sys.stdout)
     output.deliver(output.pieces(report, form, paint, ending, table), out)
     if out is not None or form is not Format.TEXT:
+        from sentinel import escape
+
         for error in report.errors:
-            terminal.tell(_harmless(f"error: {error.source}: {error.message}"))
+            terminal.tell(escape.terminal(f"error: {error.source}: {error.message}"))
         terminal.tell(ending)
     raise typer.Exit(code)
-
-
-def _harmless(text: str) -> str:
-    from sentinel import escape
-
-    return escape.terminal(text)

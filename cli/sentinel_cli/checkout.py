@@ -10,6 +10,7 @@ import typer
 from sentinel_cli import terminal
 from sentinel_cli.exit_codes import Exit
 from sentinel_cli.failure import Failure
+from sentinel_cli.options import flag
 
 
 def root() -> Path:
@@ -21,7 +22,7 @@ def root() -> Path:
 
 
 def generate(
-    check: Annotated[bool, typer.Option("--check", help="Only say what is stale.")] = False,
+    check: Annotated[bool, flag("--check", "Only say what is stale.")] = False,
 ) -> None:
     """Write what follows from the rules: patterns, rights, rule pages, the policy's schema."""
     from sentinel_cli import generate as generator
@@ -36,11 +37,9 @@ def generate(
 
 
 def demo(
-    once: Annotated[
-        bool, typer.Option("--once", help="Play the story, check it, and end.")
-    ] = False,
+    once: Annotated[bool, flag("--once", "Play the story, check it, and end.")] = False,
     port: Annotated[int, typer.Option("--port", help="The page's port; 0 takes a free one.")] = 0,
-    no_page: Annotated[bool, typer.Option("--no-page", help="Play without the page.")] = False,
+    no_page: Annotated[bool, flag("--no-page", "Play without the page.")] = False,
 ) -> None:
     """Run the whole system on this machine, and show what people would get."""
     root()

@@ -33,14 +33,17 @@ class FailOn(StrEnum):
 
 def of_report(report: Report, fail_on: FailOn, *, allow_blind: bool) -> tuple[Exit, str]:
     """The code of a report, and the line that names everything that applies."""
+    from sentinel_cli.report import unknown
+
     found = report.ordered()
     failing = sum(_fails(f["severity"], fail_on) for f in found if _counts(f))
-    blind = sum("gap" in f for f in found)
+    blind, partly = unknown(found)
     reasons = [
         (Exit.FAILED, report.unreadable, "input{s} could not be read"),
         (Exit.FAILED, report.failures, "rule{s} broke"),
         (Exit.FINDINGS, failing, f"finding{{s}} at {fail_on} or above"),
         (Exit.BLIND, blind, "could not be assessed"),
+        (Exit.BLIND, partly, "finding{s} with an unknown part"),
         (Exit.BLIND, report.partly, "part{s} of the input could not be read"),
     ]
     return _ending(reasons, f"no finding at {fail_on} or above", fail_on, allow_blind=allow_blind)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from sentinel import notice, telling
+from sentinel import catalog, notice, telling
 from sentinel.finding import EvidenceLine, short
 from sentinel.gap import Gap
 from sentinel.life import Finding, Move, Status
 from sentinel.policy import Policy
 from sentinel.rule import Rule
-from sentinel.subject import Activity
 
 from sentinel_cli.terminal import Paint
-from sentinel_cli.text import clean, moment_text, value, wrapped
+from sentinel_cli.text import clean, moment_text, value, who, wrapped
 
 COLUMN = 11
 MOVE_OF = {
@@ -32,9 +31,9 @@ def rule(explained: Rule, paint: Paint) -> Iterator[str]:
     yield from _answer("What now", sections["Fix"])
     yield from _answer("Silent", sections.get("Silent", ""))
     yield from _answer("Unknown", sections.get("Blind", ""))
-    yield from _answer("Known by", _ways(explained))
+    yield from _answer("Known by", explained.ways())
     for name, setting in explained.settings.items():
-        yield from _answer("Setting", f"{name} = {_default(setting.default)}")
+        yield from _answer("Setting", f"{name} = {setting.shown()}")
     yield from _answer("Also", ", ".join(explained.crosswalk))
 
 
@@ -94,11 +93,7 @@ def _who(found: Finding) -> str:
     actor = found.cause.actor
     if not found.cause.event_id:
         return "not known: seen in a live read, not in an event"
-    agent = actor.user_agent.strip("[]").split(" ", 1)[0]
-    source = f"  from {actor.source_ip}" if actor.source_ip else ""
-    return clean(
-        f"{actor.arn or actor.principal or 'not told'}{source}" + (f" ({agent})" if agent else "")
-    )
+    return who(actor.arn or actor.principal, actor.session, actor.source_ip, actor.user_agent)
 
 
 def _known_by(found: Finding) -> str:
@@ -119,21 +114,5 @@ def _unknown(found: Finding) -> Iterator[str]:
     """What nobody could see, or what the rule says it never sees."""
     for unread in found.unread:
         yield f"{clean(unread)}; so it lowered nothing"
-    from sentinel import catalog
-
     known = catalog.rules().get(found.rule)
     yield (known.sections.get("Blind", "") if known else "") or "Nothing that the rule asks for."
-
-
-def _ways(explained: Rule) -> str:
-    names = ", ".join(sorted({name for kind in explained.subjects for name in kind.events}))
-    if all(issubclass(kind, Activity) for kind in explained.subjects):
-        return f"events {names}: data events, so a trail must select them; no sweep sees a call"
-    baseline = "; silent without a baseline" if explained.compares else ""
-    return f"events {names}, and a live read by recheck and sweep{baseline}"
-
-
-def _default(default: object) -> str:
-    if isinstance(default, frozenset | tuple):
-        return ", ".join(sorted(map(str, default))) or "none"
-    return str(default)

@@ -30,6 +30,18 @@ _CODES = {
 }
 
 
+def known(error: Exception) -> Failure | None:
+    """What an error means to people that is nobody's mistake in the code; None for a bug."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, OSError) and error.strerror:
+        name = f"{error.filename}: " if error.filename else ""
+        return Failure(f"{name}{error.strerror}")
+    from sentinel.rule import NotARule
+
+    return Failure(str(error)) if isinstance(error, NotARule) else of_aws(error)
+
+
 def of_aws(error: Exception) -> Failure | None:
     """What an error of botocore means to people; None for any other error."""
     if not type(error).__module__.startswith(("botocore", "boto3")):

@@ -41,7 +41,12 @@ class Form(StrEnum):
 
 
 def findings(
-    status: Annotated[Chosen, typer.Option("--status", case_sensitive=False)] = Chosen.OPEN,
+    status: Annotated[
+        Chosen,
+        typer.Option(
+            "--status", case_sensitive=False, metavar="|".join(Chosen), help="Which are listed."
+        ),
+    ] = Chosen.OPEN,
     form: Annotated[
         Form, typer.Option("--output", "-o", help="How to write the list.")
     ] = Form.TEXT,
@@ -125,6 +130,9 @@ def accept(
     """Take the present state as good, or say that an activity was meant; close the finding."""
     from sentinel_cli import accepting, hub
 
+    digits(finding)
+    if not reason.strip() or not owner.strip():
+        raise Failure("--reason and --owner must say something: they are kept with the finding")
     where = hub.find(stack, region)
     told = accepting.accept(where, named(where, finding), reason.strip(), owner.strip())
     terminal.write([f"{told}\n"])
@@ -140,18 +148,24 @@ def named(hub: Hub, name: str) -> Finding:
     return found
 
 
+def digits(name: str) -> str:
+    """The digits of a finding's name. Raises Failure for what cannot be one, without asking AWS."""
+    found = name.lower().removeprefix("f-")
+    if len(found) < SHORTEST or set(found) - set("0123456789abcdef"):
+        raise Failure(f"{name!r} is no finding: expected f- and 8 digits, or a fingerprint of 32")
+    return found
+
+
 def known(hub: Hub, name: str) -> Finding | Gap:
     """The finding or gap that a person names. Raises Failure when it is none, or more than one."""
-    digits = name.lower().removeprefix("f-")
-    if len(digits) < SHORTEST or set(digits) - set("0123456789abcdef"):
-        raise Failure(f"{name!r} is no finding: expected f- and 8 digits, or a fingerprint of 32")
+    start = digits(name)
     found = {}
-    if len(digits) == 32:
-        exact = hub.edge.store.finding(digits) or hub.edge.store.gap(digits)
-        found = {digits: exact} if exact else {}
+    if len(start) == 32:
+        exact = hub.edge.store.finding(start) or hub.edge.store.gap(start)
+        found = {start: exact} if exact else {}
     else:
         every = {identifier(one): one for one in listed(hub, Chosen.ALL)}
-        found = {key: one for key, one in every.items() if key.startswith(digits)}
+        found = {key: one for key, one in every.items() if key.startswith(start)}
     if not found:
         raise Failure(f"there is no finding {name}; `sentinel findings --status all` lists them")
     if len(found) > 1:

@@ -20,6 +20,7 @@ from sentinel.policy import Policy
 from sentinel.subject import Resource, Subject
 
 from sentinel_cli import fidelity, rule_page
+from sentinel_cli.failure import Failure
 
 COMMAND = "run: .venv/bin/sentinel generate"
 PATTERN_LIMIT = 2048
@@ -58,7 +59,7 @@ resource.
 def files(root: Path) -> Iterator[tuple[Path, str]]:
     """Every generated file, or file with generated blocks, and what it should hold.
 
-    Raises LookupError, in one sentence, when a rule lacks what it needs beside its own file.
+    Raises Failure, in one sentence, when a rule lacks what it needs beside its own file.
     """
     template = (root / "template.yaml").read_text()
     template = spliced(template, "change pattern", dumped(pattern(_changes())))
@@ -79,7 +80,7 @@ def require_pair(root: Path, rule: str) -> None:
     """Refuse a rule without the event that it fires on, or without the twin that it passes."""
     for name in ("violation.json", "compliant.json"):
         if not (root / "events" / rule / name).exists():
-            raise LookupError(f"rule {rule} needs an example: write events/{rule}/{name}")
+            raise Failure(f"rule {rule} needs an example: write events/{rule}/{name}")
 
 
 def stale(root: Path) -> list[Path]:
@@ -106,7 +107,7 @@ def _changes() -> tuple[type[Subject], ...]:
 def pattern(kinds: Iterable[type[Subject]]) -> dict[str, Any]:
     """The event pattern of the calls that some kinds are watched by, with their exact sources.
 
-    Raises ValueError when it is longer than EventBridge takes.
+    Raises Failure when it is longer than EventBridge takes.
     """
     names: dict[str, set[str]] = {}
     for kind in kinds:
@@ -127,7 +128,7 @@ def pattern(kinds: Iterable[type[Subject]]) -> dict[str, Any]:
     }
     length = len(json.dumps(made, separators=(",", ":")))
     if length > PATTERN_LIMIT:
-        raise ValueError(f"the pattern has {length} characters, EventBridge takes {PATTERN_LIMIT}")
+        raise Failure(f"the pattern has {length} characters, EventBridge takes {PATTERN_LIMIT}")
     return made
 
 
@@ -136,7 +137,7 @@ def read_rights() -> str:
     by_resources: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for action in sorted(catalog.read_actions()):
         if action not in RESOURCES:
-            raise LookupError(f"say in RESOURCES of {__name__} what {action} is limited to")
+            raise Failure(f"say in RESOURCES of {__name__} what {action} is limited to")
         key = (action.split(":")[0], RESOURCES[action])
         by_resources.setdefault(key, []).append(action)
     lines: list[str] = []
@@ -163,7 +164,7 @@ def dumped(value: Any) -> str:
 
 
 def spliced(text: str, name: str, body: str) -> str:
-    """Put *body* between the markers of a block, at their indentation. Raises LookupError without
+    """Put *body* between the markers of a block, at their indentation. Raises Failure without
     it.
     """
     block = re.compile(
@@ -177,5 +178,5 @@ def spliced(text: str, name: str, body: str) -> str:
 
     made, count = block.subn(filled, text)
     if count != 1:
-        raise LookupError(f"expected exactly one block '# generated: {name}', found {count}")
+        raise Failure(f"expected exactly one block '# generated: {name}', found {count}")
     return made

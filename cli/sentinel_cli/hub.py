@@ -52,15 +52,18 @@ class Hub:
         return caller(self.edge)
 
 
-def edge(region: str, settings: dict[str, str] | None = None) -> Edge:
-    """Clients with the caller's own rights, in a Region or in that of the AWS settings."""
+def edge(region: str, settings: dict[str, str] | None = None, *, option: str = "--region") -> Edge:
+    """Clients with the caller's own rights, in a Region or in that of the AWS settings.
+
+    *option* is what the command calls that Region. Raises Failure when there is none.
+    """
     import boto3
 
     # boto3 itself looks at AWS_DEFAULT_REGION only; every other SDK knows AWS_REGION.
     wanted = region or os.environ.get("AWS_REGION")
     session = boto3.session.Session(region_name=wanted or None)
     if not session.region_name:
-        raise Failure("no AWS Region is set; pass --region, or set AWS_REGION")
+        raise Failure(f"no AWS Region is set; pass {option}, or set AWS_REGION")
     made = Edge(Settings({"AWS_REGION": session.region_name, **(settings or {})}))
     made.session = session
     return made
@@ -73,10 +76,10 @@ def caller(of: Edge) -> Caller:
     return Caller(answer["Arn"], answer["Account"], arn.partition)
 
 
-def find(stack: str, region: str) -> Hub:
+def find(stack: str, region: str, *, option: str = "--region") -> Hub:
     """The hub in the caller's account. Raises Failure when there is no such stack."""
-    found = edge(region)
-    outputs = _outputs(found, stack)
+    found = edge(region, option=option)
+    outputs = _outputs(found, stack, option)
     settings = {
         setting: outputs[output] for output, setting in SETTING_OF.items() if output in outputs
     }
@@ -86,7 +89,7 @@ def find(stack: str, region: str) -> Hub:
     return hub
 
 
-def _outputs(found: Edge, stack: str) -> dict[str, str]:
+def _outputs(found: Edge, stack: str, option: str) -> dict[str, str]:
     from botocore.exceptions import ClientError
 
     try:
@@ -97,6 +100,6 @@ def _outputs(found: Edge, stack: str) -> dict[str, str]:
             raise
         raise Failure(
             f"there is no stack {stack} in {caller(found).account} {found.region};"
-            " name the stack with --stack, its Region with --region, or sign in to its account"
+            f" name the stack with --stack, its Region with {option}, or sign in to its account"
         ) from None
     return {o["OutputKey"]: o["OutputValue"] for o in answer["Stacks"][0].get("Outputs", ())}

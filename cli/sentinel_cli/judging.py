@@ -23,6 +23,11 @@ from sentinel_cli.offline import OfflineJudge, Place
 from sentinel_cli.replay import watch
 from sentinel_cli.report import Report
 
+EXPECTED = (
+    "JSON: events or CloudTrail records, a policy document, the output of"
+    " get-account-authorization-details, get-gateway, get-agent-runtime or get-harness"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
@@ -38,7 +43,7 @@ class _Piece:
 
     def place(self, index: int | None = None) -> Place:
         """Where the value, or an element of it, stands."""
-        return Place(f"{self.source}:{self.line}") if self.line else Place(self.source, index)
+        return Place(self.source, None if self.line else index, self.line)
 
 
 class Judging:
@@ -56,7 +61,7 @@ class Judging:
         try:
             pieces = list(self._pieces(source))
         except UnreadableError as error:
-            self.report.add_errors([SourceError(source.name, str(error))], whole=True)
+            self.report.add_errors([SourceError(source.name, error.told(EXPECTED))], whole=True)
             return
         refusals = [refusal for piece in pieces if (refusal := self._piece(piece))]
         if refusals and len(refusals) == len(pieces):
@@ -83,7 +88,7 @@ class Judging:
         try:
             records = list(records_of(piece.content, FASTEST))
         except UnreadableError as error:
-            return str(error)
+            return error.told(EXPECTED)
         for index, record in enumerate(records):
             if record is None:
                 self._judge.result.skip(Skip.NOT_A_RECORD)
@@ -102,7 +107,7 @@ class Judging:
             self._judge.subject(subject, now, place)
 
     def _pieces(self, source: Source) -> Iterator[_Piece]:
-        text = text_of(load_bytes(source), FASTEST)
+        text = text_of(load_bytes(source), FASTEST, source.name)
         whole = bytes(text).decode("utf-8-sig", "replace")
         if handed_in.is_encoded_policy(whole):
             yield _Piece(source.name, 0, whole)

@@ -18,7 +18,8 @@ from sentinel_cli import (
     terminal,
 )
 from sentinel_cli.exit_codes import Exit
-from sentinel_cli.failure import Failure, of_aws
+from sentinel_cli.failure import known
+from sentinel_cli.options import flag
 from sentinel_cli.terminal import ClosedPipe
 
 DEBUG = "--debug"
@@ -45,9 +46,23 @@ for command in (
 app.add_typer(policy_command.policy, name="policy")
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        terminal.write([f"sentinel {version('agentcore-sentinel')}\n"])
+        raise typer.Exit
+
+
 @app.callback()
 def about(
-    debug: Annotated[bool, typer.Option(DEBUG, help="Show where an error comes from.")] = False,
+    debug: Annotated[bool, flag(DEBUG, "Show where an error comes from.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", metavar="", is_eager=True, callback=_version, help="Show the version."
+        ),
+    ] = False,
 ) -> None:
     """Finds open doors of Amazon Bedrock AgentCore: in archives, in policies, in accounts."""
 
@@ -65,11 +80,13 @@ def _run(words: list[str], *, debug: bool) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else Exit.FAILED
     except ClosedPipe:
-        terminal.forget_output()
+        terminal.forget_everything()
         return Exit.CLOSED_PIPE
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except Exception as error:
+        if isinstance(error, OSError):
+            terminal.forget_output()
         if debug:
             raise
         return _failed(error)
@@ -77,15 +94,15 @@ def _run(words: list[str], *, debug: bool) -> int:
 
 
 def _failed(error: Exception) -> int:
-    known = error if isinstance(error, Failure) else of_aws(error)
-    advice = "" if known else "; this is a bug: run it again with --debug and report what it prints"
+    found = known(error)
+    advice = "" if found else "; this is a bug: run it again with --debug and report what it prints"
     from sentinel import escape
 
-    words = str(known) if known else f"{type(error).__name__}: {error}"
+    words = str(found) if found else f"{type(error).__name__}: {error}"
     shown = "\n".join(escape.terminal(line) for line in words.splitlines())
     try:
         terminal.tell(f"error: {shown}{advice}")
         terminal.tell(f"exit {Exit.FAILED.value}: the command failed")
     except ClosedPipe:
-        terminal.forget_output()
+        terminal.forget_everything()
     return Exit.FAILED

@@ -15,7 +15,7 @@ from sentinel.finding import Cause, Verdict
 from sentinel.judge import CannotRead, judge
 from sentinel.policy import Policy
 from sentinel.record import Record, Skip, Unreadable
-from sentinel.rule import Account, Earlier, Rule
+from sentinel.rule import Account, Rule
 from sentinel.subject import Activity, Identity, Resource, Subject
 
 OFFLINE = "nothing is read live offline; a sweep with read access settles it"
@@ -217,8 +217,4 @@ def needs_order(detail: Mapping[str, Any]) -> bool:
     """Whether a record must be judged after earlier ones: its rules compare or count them."""
     names = catalog.watched().get(str(detail.get("eventSource")), {})
     kinds = names.get(str(detail.get("eventName")), ())
-    return any(
-        rule.compares or any(getattr(n, "__origin__", n) is Earlier for n in rule.needs.values())
-        for kind in kinds
-        for rule in catalog.rules_for(kind)
-    )
+    return any(rule.compares or rule.counts for kind in kinds for rule in catalog.rules_for(kind))

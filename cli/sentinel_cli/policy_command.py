@@ -10,7 +10,7 @@ import typer
 
 from sentinel_cli import output, terminal
 from sentinel_cli.failure import Failure
-from sentinel_cli.options import STACK, RegionOption, StackOption
+from sentinel_cli.options import STACK, RegionOption, StackOption, flag
 
 policy = typer.Typer(
     help="Check, show or push the team's policy.yaml.",
@@ -24,13 +24,18 @@ FileArgument = Annotated[Path, typer.Argument(help="The team's policy.yaml.")]
 def check(file: FileArgument) -> None:
     """Check a policy, and name the line of every mistake."""
     from sentinel.aws import clock
+    from sentinel.policy import unread
 
     from sentinel_cli.policy_file import read
+    from sentinel_cli.text import counted
 
     found = read(file)
     now = clock.now()
     ended = sum(exemption.ends <= now for exemption in found.exemptions)
-    told = f"{file}: good: {len(found.members)} members, {len(found.exemptions)} exemptions"
+    members, exemptions = len(found.members), len(found.exemptions)
+    told = f"{file}: good: {counted(members, 'member')}, {counted(exemptions, 'exemption')}"
+    for entry in unread(found):
+        terminal.tell(f"warning: {entry}")
     terminal.write([f"{told}{f', {ended} of them expired' if ended else ''}\n"])
 
 
@@ -59,7 +64,7 @@ def show(
 @policy.command()
 def push(
     file: FileArgument,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change.")] = False,
+    dry_run: Annotated[bool, flag("--dry-run", "Show what would change.")] = False,
     stack: StackOption = STACK,
     region: RegionOption = "",
 ) -> None:

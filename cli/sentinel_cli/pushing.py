@@ -16,6 +16,7 @@ from sentinel.policy import Policy, PolicyError, parse
 from sentinel_cli.failure import Failure
 from sentinel_cli.findings import Chosen, listed
 from sentinel_cli.hub import Hub
+from sentinel_cli.text import clean, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,12 @@ def effects(hub: Hub, before: Policy, after: Policy) -> Iterator[str]:
             count += 1
             subject = finding.subject
             where = f"{subject.kind}/{subject.name}   {subject.account}  {subject.region}"
-            yield f"{short(finding.fingerprint)}  {finding.rule}  {_clean(where)}"
-            yield f"            {_clean(effect)}"
+            yield f"{short(finding.fingerprint)}  {finding.rule}  {clean(where)}"
+            yield f"            {clean(effect)}"
     if before == after:
         yield "The policy is the same as the one in force."
     else:
-        yield f"{count} open finding{'' if count == 1 else 's'} would change."
+        yield f"{counted(count, 'open finding')} would change."
 
 
 def _effect(finding: Finding, before: Policy, after: Policy) -> str:
@@ -98,9 +99,3 @@ def push(hub: Hub, policy: Policy, replacing: Present) -> str:
             "somebody else pushed a policy meanwhile; look at it and push again"
         ) from None
     return str(answer["ETag"]).strip('"')
-
-
-def _clean(text: str) -> str:
-    from sentinel import escape
-
-    return escape.terminal(text)

@@ -36,7 +36,8 @@ class Sift:
         judge = OfflineJudge(self.policy)
         waiting = []
         for position, record in result.records:
-            place = Place(result.place(position), None if result.has_lines else position)
+            line = position if result.has_lines else 0
+            place = Place(result.source.name, None if line else position, line)
             if needs_order(record):
                 waiting.append((place, record))
             else:

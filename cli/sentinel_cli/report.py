@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -112,6 +113,12 @@ class Report:
         ]
 
 
+def unknown(found: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
+    """How much could not be assessed, and how many findings have a part that is unknown."""
+    gaps = Counter(one["verdict"] for one in found if "gap" in one)
+    return gaps[Outcome.COULD_NOT_ASSESS.value], gaps[Outcome.VIOLATION.value]
+
+
 def _order(found: Mapping[str, Any]) -> tuple[Any, ...]:
     blind = found["verdict"] != Outcome.VIOLATION.value
     severity = -Severity[found["severity"]].value
@@ -151,6 +158,8 @@ def _document(verdict: Verdict, problem: Problem | None, place: Place) -> dict[s
         "evidence": [_line(line) for line in problem.evidence] if problem else [],
         "source": place.source,
     }
+    if place.line:
+        made["line"] = place.line
     if place.index is not None:
         made["record"] = place.index
     if verdict.gap:

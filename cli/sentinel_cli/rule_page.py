@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from sentinel.rule import Rule
-from sentinel.subject import Activity
 
 SECTIONS = (
     ("Risk", "Why it matters"),
@@ -26,10 +24,10 @@ def page(rule: Rule, pair: Path) -> str:
     for section, heading in SECTIONS:
         if rule.sections.get(section):
             lines += [f"## {heading}", "", rule.sections[section], ""]
-    lines += ["## How it is seen", "", _seen(rule), ""]
+    lines += ["## How it is seen", "", rule.ways(), ""]
     if rule.settings:
         lines += ["## Settings", "", "| setting | default |", "| --- | --- |"]
-        lines += [f"| `{s.name}` | `{_default(s.default)}` |" for s in rule.settings.values()]
+        lines += [f"| `{s.name}` | `{s.shown()}` |" for s in rule.settings.values()]
         lines += [""]
     if rule.crosswalk:
         lines += ["## Also known as", "", ", ".join(f"`{c}`" for c in rule.crosswalk), ""]
@@ -43,19 +41,6 @@ def index(rules: Iterable[Rule]) -> str:
     lines = ["# The rules", "", "| rule | severity | what is wrong |", "| --- | --- | --- |"]
     lines += [f"| [{r.id}]({r.id}.md) | {r.severity.name} | {r.title} |" for r in rules]
     return "\n".join(lines) + "\n"
-
-
-def _seen(rule: Rule) -> str:
-    names = sorted({name for kind in rule.subjects for name in kind.events})
-    ways = "CloudTrail events (" + ", ".join(names) + ")"
-    if all(issubclass(kind, Activity) for kind in rule.subjects):
-        return f"{ways}, which are data events: a trail must select them. No sweep can see a call."
-    baseline = " It compares with a baseline and is silent without one." if rule.compares else ""
-    return f"{ways}, a live read, and the sweep.{baseline}"
-
-
-def _default(value: Any) -> str:
-    return "none" if value in (frozenset(), (), None) else str(value)
 
 
 def _event(path: Path) -> str:

@@ -10,7 +10,7 @@ import typer
 from sentinel_cli import output, terminal
 from sentinel_cli.failure import Failure
 from sentinel_cli.findings import Form
-from sentinel_cli.options import STACK, ColorOption, RegionOption, StackOption
+from sentinel_cli.options import STACK, ColorOption, RegionOption, StackOption, rule_names
 from sentinel_cli.terminal import Color
 
 
@@ -31,7 +31,7 @@ def rules(
                 "severity": rule.severity.name,
                 "title": rule.title,
                 "subjects": [kind.kind for kind in rule.subjects],
-                "settings": {name: repr(s.default) for name, s in rule.settings.items()},
+                "settings": {name: s.as_json() for name, s in rule.settings.items()},
                 "crosswalk": list(rule.crosswalk),
             }
             for rule in every
@@ -45,17 +45,11 @@ def rules(
         terminal.write([f"{paint.word(word)}{padding}{rule.id}\n{'':15}{rule.title}.\n"])
 
 
-def _rule_names() -> list[str]:
-    from sentinel import catalog
-
-    return list(catalog.rules())
-
-
 def explain(
     what: Annotated[
         str,
         typer.Argument(
-            help="A finding (f-12345678) or the name of a rule.", autocompletion=_rule_names
+            help="A finding (f-12345678) or the name of a rule.", autocompletion=rule_names
         ),
     ],
     stack: StackOption = STACK,
@@ -78,8 +72,9 @@ def explain(
     from sentinel.gap import Gap
 
     from sentinel_cli import hub
-    from sentinel_cli.findings import accepted_note, known
+    from sentinel_cli.findings import accepted_note, digits, known
 
+    digits(what)
     where = hub.find(stack, region)
     found = known(where, what)
     policy = where.edge.policy_copy.at_best()

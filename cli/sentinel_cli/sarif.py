@@ -7,6 +7,7 @@ scanning").
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
@@ -102,19 +103,17 @@ def _message(found: Found) -> str:
 
 
 def _location(found: Found) -> dict[str, Any]:
-    path, line = _file_and_line(found["source"])
-    physical: dict[str, Any] = {"artifactLocation": {"uri": quote(path, safe="/")}}
+    path, line = found["source"], found.get("line")
+    physical: dict[str, Any] = {}
     if line:
+        path = path.removesuffix(f":{line}")
         physical["region"] = {"startLine": line}
+    # A file's name may be no UTF-8; a URI is made of its bytes.
+    physical["artifactLocation"] = {"uri": quote(os.fsencode(path), safe="/")}
     return {
         "physicalLocation": physical,
         "logicalLocations": [{"fullyQualifiedName": found["resource"], "kind": "resource"}],
     }
-
-
-def _file_and_line(source: str) -> tuple[str, int]:
-    path, _, line = source.rpartition(":")
-    return (path, int(line)) if path and line.isdecimal() else (source, 0)
 
 
 def _invocation(report: Report, found: list[dict[str, Any]]) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +14,7 @@ from sentinel_cli import archives, output, terminal
 from sentinel_cli.exit_codes import FailOn, of_counts
 from sentinel_cli.failure import Failure
 from sentinel_cli.options import (
+    READ_ROLE,
     STACK,
     AllowBlindOption,
     ColorOption,
@@ -19,10 +22,15 @@ from sentinel_cli.options import (
     OutOption,
     OutputOption,
     PolicyOption,
-    StackOption,
+    account_ids,
+    flag,
+    kind_names,
+    region_name,
+    region_names,
+    rule_names,
 )
 from sentinel_cli.output import Format
-from sentinel_cli.terminal import Color
+from sentinel_cli.terminal import Color, Paint
 
 if TYPE_CHECKING:
     from sentinel.policy import Policy
@@ -34,18 +42,45 @@ LONGEST = 910
 Names = list[str]
 
 
+AccountsOption = Annotated[
+    Names | None, typer.Option("--account", callback=account_ids, help="Sweep this account.")
+]
+RegionsOption = Annotated[
+    Names | None, typer.Option("--region", callback=region_names, help="Sweep this Region.")
+]
+KindsOption = Annotated[
+    Names | None, typer.Option("--kind", help="Sweep this kind only.", autocompletion=kind_names)
+]
+RulesOption = Annotated[
+    Names | None,
+    typer.Option("--rule", help="Judge with this rule only.", autocompletion=rule_names),
+]
+HubStackOption = Annotated[
+    str | None, typer.Option("--stack", help=f"With --hub: the name of its stack, or {STACK}.")
+]
+HubRegionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--hub-region",
+        callback=region_name,
+        help="With --hub: its Region; else that of your settings.",
+    ),
+]
+ReadRoleOption = Annotated[
+    str | None,
+    typer.Option("--read-role", help=f"The role to read other accounts with, or {READ_ROLE}."),
+]
+
+
 def sweep(
-    accounts: Annotated[Names | None, typer.Option("--account", help="Sweep this account.")] = None,
-    regions: Annotated[Names | None, typer.Option("--region", help="Sweep this Region.")] = None,
-    kinds: Annotated[Names | None, typer.Option("--kind", help="Sweep this kind only.")] = None,
-    rules: Annotated[
-        Names | None, typer.Option("--rule", help="Judge with this rule only.")
-    ] = None,
-    by_hub: Annotated[bool, typer.Option("--hub", help="Let the hub sweep, and store it.")] = False,
-    stack: StackOption = STACK,
-    read_role: Annotated[
-        str, typer.Option("--read-role", help="The role to read other accounts with.")
-    ] = "agentcore-sentinel-read",
+    accounts: AccountsOption = None,
+    regions: RegionsOption = None,
+    kinds: KindsOption = None,
+    rules: RulesOption = None,
+    by_hub: Annotated[bool, flag("--hub", "Let the hub sweep, and store it.")] = False,
+    stack: HubStackOption = None,
+    hub_region: HubRegionOption = None,
+    read_role: ReadRoleOption = None,
     form: OutputOption = Format.TEXT,
     out: OutOption = None,
     fail_on: FailOnOption = FailOn.LOW,
@@ -60,14 +95,30 @@ def sweep(
 
     chosen = {"accounts": accounts, "regions": regions, "kinds": kinds, "rules": rules}
     asked = {name: value for name, value in chosen.items() if value}
+    for_hub = {"--stack": stack, "--hub-region": hub_region}
+    for_own = {"--policy": policy, "--read-role": read_role}
+    _refuse(for_own if by_hub else for_hub, by_hub=by_hub)
     try:
         request = Request.parse(asked)
         if by_hub:
-            _by_hub(asked, stack, form, fail_on, allow_blind=allow_blind)
-        report, table = _own(request, load(policy), read_role)
+            summary = _invoked(asked, stack or STACK, hub_region or "", form)
+            _finish(summary, form, out, fail_on, color, allow_blind=allow_blind)
+        report, table = _own(request, load(policy), read_role or READ_ROLE)
     except BadRequest as error:
         raise Failure(str(error)) from None
     archives.finish(report, form, out, fail_on, color, allow_blind=allow_blind, table=table)
+
+
+def _refuse(options: Mapping[str, object], *, by_hub: bool) -> None:
+    """Raises Failure for options that say nothing to this kind of sweep."""
+    given = [name for name, value in options.items() if value is not None]
+    if given and by_hub:
+        raise Failure(
+            f"{given[0]} does not go with --hub, which reads by its own role and judges by the"
+            " policy that `sentinel policy push` gave it"
+        )
+    if given:
+        raise Failure(f"{given[0]} is for --hub; a sweep with your own rights needs no hub")
 
 
 def _own(request: Request, policy: Policy, role: str) -> tuple[Any, Iterator[str]]:
@@ -85,36 +136,43 @@ def _own(request: Request, policy: Policy, role: str) -> tuple[Any, Iterator[str
     return swept.report, sweeping.table(swept)
 
 
-def _by_hub(
-    asked: dict[str, Any], stack: str, form: Format, fail_on: FailOn, *, allow_blind: bool
+def _finish(
+    summary: dict[str, Any],
+    form: Format,
+    out: Path | None,
+    fail_on: FailOn,
+    color: Color,
+    *,
+    allow_blind: bool,
 ) -> None:
-    """Invoke the sweep function, print its summary, and end the command."""
-    if form not in (Format.TEXT, Format.JSON):
-        raise Failure("--hub prints its summary as text or json; the findings are in its table")
-    summary = _invoked(asked, stack)
-    blind = int(summary.get("unread", 0)) + len(summary.get("gaps", ()))
-    blind += len(summary.get("unfinished", ()))
+    """Write the summary of the hub's sweep, say how the command ends, and end it."""
+    blind = int(summary.get("unread", 0))
+    blind += sum(_total(summary, name) for name in ("gaps", "unfinished"))
     code, ending = of_counts(
         summary.get("severities", {}),
         blind,
         fail_on,
         allow_blind=allow_blind,
-        failed=len(summary.get("errors", ())),
+        failed=_total(summary, "errors"),
     )
-    if form is Format.JSON:
-        terminal.write([output.json_text(summary) + "\n"])
+    paint = terminal.paint(color if out is None else Color.NEVER, sys.stdout)
+    is_text = form is Format.TEXT
+    lines = (*told(summary, paint), ending) if is_text else (output.json_text(summary),)
+    output.deliver((f"{line}\n" for line in lines), out)
+    if out is not None or not is_text:
         terminal.tell(ending)
-    else:
-        terminal.write(f"{line}\n" for line in (*_summary(summary), ending))
     raise typer.Exit(code)
 
 
-def _invoked(asked: dict[str, Any], stack: str) -> dict[str, Any]:
+def _invoked(asked: dict[str, Any], stack: str, region: str, form: Format) -> dict[str, Any]:
+    """What the sweep function answers. Raises Failure when it failed."""
+    if form not in (Format.TEXT, Format.JSON):
+        raise Failure("--hub prints its summary as text or json; the findings are in its table")
     from botocore.config import Config
 
     from sentinel_cli import hub
 
-    where = hub.find(stack, "")
+    where = hub.find(stack, region, option="--hub-region")
     client = where.edge.session.client(
         "lambda", config=Config(read_timeout=LONGEST, retries={"total_max_attempts": 1})
     )
@@ -128,19 +186,33 @@ def _invoked(asked: dict[str, Any], stack: str) -> dict[str, Any]:
     return told
 
 
-def _summary(summary: dict[str, Any]) -> Iterator[str]:
-    from sentinel_cli.text import clean
+def _total(summary: dict[str, Any], name: str) -> int:
+    """How many texts of a kind there are; the summary holds the first of them only."""
+    return int(summary.get("totals", {}).get(name, len(summary.get(name, ()))))
 
-    yield f"Sweep {clean(str(summary.get('sweep', '')))}: {summary.get('slices', 0)} slices."
-    told = ", ".join(f"{name} {summary.get(name, 0)}" for name in ("resources", "judged", "unread"))
-    yield f"{told}, gone {summary.get('gone', 0)}."
+
+def told(summary: dict[str, Any], paint: Paint) -> Iterator[str]:
+    """What the hub's sweep saw and could not see, as people read it."""
+    from sentinel_cli.text import clean, counted
+
+    slices = counted(summary.get("slices", 0), "slice")
+    yield f"Sweep {clean(str(summary.get('sweep', '')))}: {slices}."
+    seen = ", ".join(f"{name} {summary.get(name, 0)}" for name in ("resources", "judged", "unread"))
+    yield f"{seen}, gone {summary.get('gone', 0)}."
+    if summary.get("regions"):
+        yield f"Swept: {clean(', '.join(summary['regions']))}."
     severities = summary.get("severities", {})
     if severities:
-        yield "  " + "   ".join(f"{clean(name)} {count}" for name, count in severities.items())
-    for gap in summary.get("gaps", ()):
-        yield f"Blind: {clean(str(gap))}"
-    for error in summary.get("errors", ()):
-        yield f"Failed: {clean(str(error))}"
-    unfinished = summary.get("unfinished", ())
+        words = (f"{paint.word(clean(name))} {count}" for name, count in severities.items())
+        yield "  " + "   ".join(words)
+    for name, word in (("gaps", "Blind"), ("not_swept", "Not swept"), ("errors", "Failed")):
+        shown = summary.get(name, ())
+        yield from (f"{word}: {clean(str(text))}" for text in shown)
+        more = _total(summary, name) - len(shown)
+        if more > 0:
+            yield f"{word}: {more:,} more"
+    unfinished = _total(summary, "unfinished")
     if unfinished:
-        yield f"{len(unfinished)} slices are unfinished; the hub goes on with them by itself."
+        be = "is" if unfinished == 1 else "are"
+        goes_on = f"{be} unfinished; the hub goes on by itself"
+        yield f"{counted(unfinished, 'slice')} {goes_on}."

@@ -11,7 +11,7 @@ from sentinel import catalog
 from sentinel.aws import clock
 from sentinel.aws.edge import Edge
 from sentinel.aws.live import LiveWorld, Unread
-from sentinel.finding import Verdict
+from sentinel.finding import Severity, Verdict
 from sentinel.judge import CannotRead, judge
 from sentinel.policy import Member, Policy
 from sentinel.rule import Rule
@@ -19,8 +19,9 @@ from sentinel.subject import Resource
 from sentinel.sweep import Request, Slice
 
 from sentinel_cli.archive import SourceError
-from sentinel_cli.offline import Judged, Place
+from sentinel_cli.offline import Judged, Place, broke
 from sentinel_cli.report import Report
+from sentinel_cli.text import clean, wrapped
 
 COLUMNS = {
     "runtime": "Runtimes",
@@ -45,11 +46,16 @@ class Row:
 
 @dataclass
 class Swept:
-    """What a sweep gave: the report, the rows of its table, and why something was not read."""
+    """What a sweep gave: the report, the rows of its table, and why something was not read.
+
+    *failures* say which rules broke, *assumed* is the Region of members that name none.
+    """
 
     report: Report
+    assumed: str = ""
     rows: dict[Where, Row] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
 
 
 def wanted(
@@ -73,6 +79,8 @@ def sweep(
 ) -> Swept:
     """Read and judge every slice. *done* is told how many of all are. Raises BadRequest."""
     swept = Swept(Report(policy))
+    if any(not member.regions for member in policy.members):
+        swept.assumed = edge.region
     slices = request.slices(policy, own, (edge.region,))
     rules = [rule for rule in request.chosen_rules() if rule.id not in policy.disabled]
     for number, one in enumerate(slices, start=1):
@@ -128,31 +136,60 @@ class _Slice:
                 yield Judged(Verdict(rule.id, found.identity, started, gap=gap), place)
                 continue
             settings: dict[str, Any] = self.policy.settings_for(rule)
-            verdict = judge(rule, found, world, settings, as_of=started, from_read=True)
+            try:
+                verdict = judge(rule, found, world, settings, as_of=started, from_read=True)
+            except Exception as error:  # noqa: BLE001 - the other rules are judged, then it is told
+                self._failed(found, broke(rule, error))
+                continue
             self.swept.report.no_baseline += verdict.no_baseline
             if verdict.gap:
                 self.swept.reasons[verdict.gap] += 1
             if verdict.problems or verdict.gap:
                 yield Judged(verdict, place)
 
+    def _failed(self, resource: Resource, what: str) -> None:
+        swept = self.swept
+        swept.failures.append(f"{resource.key}: {what}")
+        swept.report.failures += 1
+        swept.report.errors.append(SourceError(resource.key, what))
+
 
 def table(swept: Swept) -> Iterator[str]:
     """How much was read where, what was found there, and what could not be seen."""
     found = swept.report.ordered()
     titles = "".join(f"{title:>{len(title) + 1}}" for title in COLUMNS.values())
-    yield f"{'Account':<13}{'Region':<15}{titles}  C  H  M  L  I Blind"
+    severities = [severity.name for severity in sorted(Severity, reverse=True)]
+    letters = "".join(f"{name[0]:>3}" for name in severities)
+    yield f"{'Account':<13}{'Region':<15}{titles}{letters} Blind"
     for where, row in sorted(swept.rows.items()):
         seen = "".join(f"{row.seen.get(k, '-'):>{len(title) + 1}}" for k, title in COLUMNS.items())
         here = [f for f in found if (f["account"], f["region"]) == where]
         number = Counter(f["severity"] for f in here if f["verdict"] == "VIOLATION")
-        severities = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL")
         judged = "".join(f"{number[s] if row.seen else '.':>3}" for s in severities)
         yield f"{where[0]:<13}{where[1]:<15}{seen}{judged}{row.blind:>6}"
         alias = swept.report.policy.alias(where[0])
         if alias:
             yield f"  {alias}"
     yield "'0' read, none there   '-' not read here   '.' not judged   IAM is read once"
+    yield from _regions(swept)
     for reason, count in sorted(swept.reasons.items()):
-        yield f"Blind: {reason}" + (f" ({count} times)" if count > 1 else "")
+        yield f"Blind: {clean(reason)}" + (f" ({count} times)" if count > 1 else "")
     if any("AssumeRole" in reason for reason in swept.reasons):
         yield "       Deploy member.yaml there, or sweep with that account's own credentials."
+    for failure in swept.failures:
+        yield f"Failed: {clean(failure)}"
+
+
+def _regions(swept: Swept) -> Iterator[str]:
+    """Where was looked: a member without Regions is watched in all, and swept in one."""
+    looked = clean(", ".join(sorted({region for _, region in swept.rows})))
+    if not swept.assumed:
+        if looked:
+            yield f"Swept: {looked}."
+        return
+    yield from wrapped(
+        "",
+        f"Swept: {looked}; {clean(swept.assumed)} is the only Region looked at in members that name"
+        " none: name their Regions in policy.yaml, or pass --region.",
+        indent=0,
+    )

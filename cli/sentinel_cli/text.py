@@ -15,7 +15,7 @@ from typing import Any
 from sentinel import catalog, escape, limits
 from sentinel.finding import Severity
 
-from sentinel_cli.report import Report
+from sentinel_cli.report import Report, unknown
 from sentinel_cli.terminal import Paint
 
 WIDTH = 98
@@ -43,7 +43,8 @@ def finding(found: Found, alias: str, paint: Paint) -> Iterator[str]:
         yield from wrapped("", found["title"] + ".")
     if found["eventName"]:
         yield from wrapped("when", f"{_when(found['eventTime'])}   {clean(found['eventName'])}")
-        yield from wrapped("who", _who(found))
+        caller = (found[n] for n in ("actor", "session", "sourceIPAddress", "userAgent"))
+        yield from wrapped("who", who(*caller))
     for line in found["evidence"][: limits.EVIDENCE_LINES.ours]:
         yield from wrapped("proof", _proof(line))
     if "gap" in found:
@@ -76,16 +77,15 @@ def _when(time: str) -> str:
     return clean(time).replace("T", " ").replace("Z", " UTC")
 
 
-def _who(found: Found) -> str:
+def who(actor: str, session: str, source_ip: str, user_agent: str) -> str:
     """The role or user, its session, from where: as far as the record tells."""
-    actor = clean(found["actor"] or "not told")
-    session = clean(found["session"])
-    if session and actor.endswith(f"/{session}"):
-        actor = actor.removesuffix(f"/{session}")
-        actor += f", session {session}"
-    agent = clean(found["userAgent"].strip("[]").split(" ", 1)[0])
-    where = f" from {clean(found['sourceIPAddress'])}" if found["sourceIPAddress"] else ""
-    return f"{actor}{where}" + (f" ({agent})" if agent else "")
+    told = clean(actor or "not told")
+    session = clean(session)
+    if session and told.endswith(f"/{session}"):
+        told = f"{told.removesuffix(f'/{session}')}, session {session}"
+    agent = clean(user_agent.strip("[]").split(" ", 1)[0])
+    where = f" from {clean(source_ip)}" if source_ip else ""
+    return f"{told}{where}" + (f" ({agent})" if agent else "")
 
 
 def _proof(line: Mapping[str, Any]) -> str:
@@ -155,9 +155,11 @@ def counts(found: list[dict[str, Any]], paint: Paint) -> Iterator[str]:
     words = [f"{paint.word(s.name)} {number[s.name]}" for s in sorted(Severity, reverse=True)]
     excused = len(found) - len(told)
     yield "  " + "   ".join(words) + (f"      suppressed {excused}" if excused else "")
-    blind = sum("gap" in one for one in found)
+    blind, partly = unknown(found)
     if blind:
         yield f"  could not assess {blind}"
+    if partly:
+        yield f"  {counted(partly, 'finding')} with an unknown part"
 
 
 def counted(count: int, noun: str) -> str:

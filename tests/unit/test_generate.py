@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 from sentinel import catalog
+from sentinel.finding import Findings, Severity
+from sentinel.rule import NotARule
+from sentinel.rule import rule as declared
 from sentinel.subjects import CommandRun, Gateway, IamPolicy
 from sentinel_cli import generate, rule_page
+from sentinel_cli.failure import Failure, known
 
 from tests.conftest import ROOT
 
@@ -56,23 +60,35 @@ def test_a_generated_block_that_was_edited_is_found(checkout: Path) -> None:
 def test_a_template_without_its_block_says_which_block(checkout: Path) -> None:
     template = checkout / "template.yaml"
     template.write_text(template.read_text().replace("# generated: change pattern", "#"))
-    with pytest.raises(LookupError, match="exactly one block '# generated: change pattern'"):
+    with pytest.raises(Failure, match="exactly one block '# generated: change pattern'"):
         generate.stale(checkout)
 
 
 @pytest.mark.parametrize("name", ["violation", "compliant"])
 def test_a_rule_without_its_pair_says_what_to_write(checkout: Path, name: str) -> None:
     (checkout / f"events/{RULE}/{name}.json").unlink()
-    with pytest.raises(LookupError) as caught:
+    with pytest.raises(Failure) as caught:
         generate.stale(checkout)
     assert str(caught.value) == f"rule {RULE} needs an example: write events/{RULE}/{name}.json"
+
+
+def test_a_rule_without_its_risk_is_told_in_a_sentence_and_is_no_bug() -> None:
+    def no_risk(gateway: Gateway) -> Findings:
+        """Something is wrong."""
+        return iter(())
+
+    no_risk.__annotations__ = {"gateway": Gateway, "return": Findings}
+    with pytest.raises(NotARule) as caught:
+        declared(Severity.LOW)(no_risk)
+    assert str(known(caught.value)) == "no_risk: the docstring needs a section 'Risk:'"
+    assert known(TypeError("ours")) is None
 
 
 def test_a_read_of_which_nobody_said_what_it_is_limited_to_says_where_to_say_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(generate, "RESOURCES", {})
-    with pytest.raises(LookupError, match=r"say in RESOURCES of sentinel_cli\.generate what"):
+    with pytest.raises(Failure, match=r"say in RESOURCES of sentinel_cli\.generate what"):
         generate.read_rights()
 
 
@@ -95,7 +111,7 @@ def test_the_pattern_of_one_service_needs_no_choice() -> None:
 def test_a_pattern_that_eventbridge_would_refuse_is_refused_here() -> None:
     kinds = list(catalog.subjects().values())
     assert len(json.dumps(generate.pattern(kinds))) <= generate.PATTERN_LIMIT
-    with pytest.raises(ValueError, match="EventBridge takes 2048"):
+    with pytest.raises(Failure, match="EventBridge takes 2048"):
         generate.pattern(
             type(
                 f"Kind{n}",

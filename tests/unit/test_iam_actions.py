@@ -55,7 +55,7 @@ def test_every_operation_of_botocore_is_an_action_or_known_to_be_none() -> None:
     assert len(operations) > 500
     unknown = operations - BY_NAME.keys()
     assert unknown == AUTHORIZED_AS_ANOTHER_ACTION | NEWER_THAN_THE_REFERENCE, (
-        "botocore changed: run `python -m sentinel.iam.generate`, then correct the two lists"
+        "botocore changed: run `python -m sentinel_cli.action_reference`, then mend the two lists"
     )
 
 

@@ -59,3 +59,19 @@ def test_tests_see_no_aws_variable_of_the_caller(tmp_path: Path) -> None:
         "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
         "AWS_EC2_METADATA_DISABLED=true",
     }
+
+
+def test_a_build_without_python_3_13_says_so_before_sam_is_asked(tmp_path: Path) -> None:
+    sam = tmp_path / ".tools/sam"
+    (sam / "bin").mkdir(parents=True)
+    (sam / "bin/sam").write_text("#!/bin/sh\necho built\n")
+    (sam / "bin/sam").chmod(0o755)
+    (sam / ".ready").touch()
+    ready = ("-o", ".venv/.ready", "-o", ".tools/sam/.ready", "build")
+    made = make(tmp_path, *ready, "PYTHON_3_13=")
+    assert made.returncode != 0
+    assert made.stdout.splitlines()[0].startswith("missing: Python 3.13, for which")
+    assert "PYTHON_3_13=/path/to/python3.13" in made.stdout
+    assert "built" not in made.stdout.splitlines()
+    named = make(tmp_path, *ready, "PYTHON_3_13=/usr/bin/python3.13")
+    assert named.stdout.splitlines()[-1] == "built"

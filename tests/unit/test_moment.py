@@ -70,7 +70,3 @@ def test_what_is_written_is_read_again_whatever_its_zone(at: datetime, offset: i
     except OverflowError:
         return
     assert moment.parse(moment.text(local)) == at
-
-
-def test_a_whole_second_has_no_fraction() -> None:
-    assert moment.whole_second(INSTANT) == INSTANT.replace(microsecond=0)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import botocore.session
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sentinel import limits
 from sentinel.notice import (
     TELLING,
-    Actor,
     EvidenceLine,
     Notice,
     Quoted,
@@ -32,13 +30,12 @@ from sentinel.notice import (
     where,
     who,
 )
+from sentinel.record import Actor
 from slack_sdk.models.blocks import (
-    ConfirmObject,
     ContextBlock,
     HeaderBlock,
     SectionBlock,
 )
-from slack_sdk.signature import Clock, SignatureVerifier
 
 OPENED = datetime(2026, 9, 22, 10, 11, 12, tzinfo=UTC)
 FINGERPRINT = "3f9a1c7e" + "0" * 24
@@ -67,7 +64,7 @@ def a_notice(state: str = State.OPEN, **changes: Any) -> Notice:
         "opened_at": OPENED,
         "actor": Actor(
             arn="arn:aws:sts::444455556666:assumed-role/ci-deployer/gh-4711",
-            name="ci-deployer",
+            principal="arn:aws:iam::444455556666:role/ci-deployer",
             session="gh-4711",
             source_ip="198.51.100.7",
             user_agent="aws-cli/2.31.0 md/awscrt#0.27.6",
@@ -218,18 +215,17 @@ def test_only_commands_that_exist_are_named(state: State) -> None:
     assert all(word == "sentinel" and verb in existing for word, verb in named)
 
 
-def test_a_management_event_is_linked_and_a_data_event_is_located() -> None:
+def test_a_management_event_is_linked_and_a_data_event_is_named() -> None:
     management = a_notice()
     link = event_link(management)
     assert link is not None
     assert link.endswith("#/events/3f1c0d9e-5b7a-4c55-9a53-0d2f6a1b8c77")
     assert data_event(management) == ()
 
-    data = a_notice(event_category="Data", trail="agents", trail_object="s3://logs/x.json.gz")
+    data = a_notice(event_category="Data")
     assert event_link(data) is None
-    kept = words_of(data_event(data))
     assert data.event_id is not None
-    assert all(part in kept for part in (data.event_id, "agents", "s3://logs/x.json.gz"))
+    assert data.event_id in words_of(data_event(data))
 
 
 def test_a_finding_of_a_sweep_has_no_event_to_point_at() -> None:
@@ -332,11 +328,6 @@ def test_we_allow_ourselves_no_more_than_the_service_takes(limit: limits.Limit) 
     assert 0 < limit.ours <= limit.service
 
 
-def _longest(service: str, shape: str) -> int:
-    model = botocore.session.get_session().get_service_model(service)
-    return int(model.shape_for(shape).metadata["max"])
-
-
 @pytest.mark.parametrize(
     ("limit", "service"),
     [
@@ -345,32 +336,8 @@ def _longest(service: str, shape: str) -> int:
         (limits.SLACK_FIELDS, SectionBlock.fields_max_length),
         (limits.SLACK_CONTEXT_ELEMENTS, ContextBlock.elements_max_length),
         (limits.SLACK_BLOCK_ID, SectionBlock.block_id_max_length),
-        (limits.SLACK_CONFIRM_TITLE, ConfirmObject.title_max_length),
-        (limits.SLACK_CONFIRM_TEXT, ConfirmObject.text_max_length),
-        (limits.SLACK_CONFIRM_BUTTON, ConfirmObject.confirm_max_length),
-        (limits.STATES_TASK_TOKEN, _longest("stepfunctions", "TaskToken")),
-        (limits.ASFF_BATCH, _longest("securityhub", "BatchImportFindingsRequestFindingList")),
     ],
     ids=lambda value: value.of if isinstance(value, limits.Limit) else str(value),
 )
 def test_a_limit_is_the_one_that_the_service_publishes(limit: limits.Limit, service: int) -> None:
     assert limit.service == service
-
-
-def test_the_age_of_a_signature_is_the_one_that_slack_checks() -> None:
-    now = 1_790_071_872
-    verifier = SignatureVerifier("not-a-secret", clock=_Clock(now))
-    for age, good in ((300, True), (301, False)):
-        stamp = str(now - age)
-        signature = verifier.generate_signature(timestamp=stamp, body="")
-        assert signature is not None
-        assert verifier.is_valid("", stamp, signature) is good
-    assert limits.SLACK_SIGNATURE_SECONDS.service == 300
-
-
-class _Clock(Clock):
-    def __init__(self, now: float) -> None:
-        self._now = now
-
-    def now(self) -> float:
-        return self._now

@@ -151,6 +151,17 @@ def test_the_exit_code_is_that_of_the_worst_and_the_line_names_everything() -> N
     assert of_report(unreadable, FailOn.LOW, allow_blind=False) == (Exit.FAILED, ending)
 
 
+def test_a_finding_of_which_something_is_unknown_is_not_counted_as_not_assessed() -> None:
+    partly = report(found(gap="x"), BLIND)
+    told = list(text.counts(partly.findings, Paint()))[1:]
+    assert told == ["  could not assess 1", "  1 finding with an unknown part"]
+    ending = (
+        "exit 1: 1 finding at LOW or above; 1 could not be assessed; 1 finding with an unknown part"
+    )
+    assert of_report(partly, FailOn.LOW, allow_blind=False) == (Exit.FINDINGS, ending)
+    assert code(report(found(gap="x")), FailOn.NEVER) is Exit.BLIND
+
+
 @pytest.mark.parametrize("severity", Severity)
 @pytest.mark.parametrize("fail_on", FailOn)
 def test_fail_on_decides_from_which_severity_on_findings_count(

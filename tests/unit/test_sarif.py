@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,24 @@ def test_the_file_and_line_are_the_location_and_the_resource_its_logical_one(
     assert location["physicalLocation"]["artifactLocation"]["uri"].endswith("with%20space.jsonl")
     assert location["physicalLocation"]["region"] == {"startLine": 1}
     assert location["logicalLocations"][0]["fullyQualifiedName"].startswith("arn:aws:")
+
+
+def uri_of(path: Path) -> tuple[str, object]:
+    """How a file of this name is named, and with which line."""
+    path.write_bytes((ROOT / "events/gateway_authorizer_none/violation.json").read_bytes())
+    place = run_of(judge([str(path)], parse({})))["results"][0]["locations"][0]
+    physical = place["physicalLocation"]
+    return physical["artifactLocation"]["uri"], physical.get("region")
+
+
+def test_a_file_whose_name_is_not_utf_8_is_named_by_its_bytes(tmp_path: Path) -> None:
+    uri, _ = uri_of(tmp_path / os.fsdecode(b"caf\xe9.json"))
+    assert uri.endswith("/caf%E9.json")
+
+
+def test_a_name_that_ends_like_a_line_is_no_line(tmp_path: Path) -> None:
+    uri, line = uri_of(tmp_path / "a:7")
+    assert (uri.endswith("/a%3A7"), line) == (True, None)
 
 
 def test_results_over_githubs_limit_are_left_out_and_counted(

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sentinel import limits
 from sentinel.finding import EvidenceLine
-from sentinel.notice import Actor, Notice, State, digest
+from sentinel.notice import Notice, State, digest
+from sentinel.record import Actor
 from sentinel.slack_message import (
     Message,
     notice_block_id,
@@ -150,10 +151,10 @@ def test_a_gap_says_what_is_missing_and_how_to_look_again() -> None:
     assert "`sentinel sweep`" in all_text(message)
 
 
-def test_a_data_event_is_located_and_not_linked() -> None:
-    text = all_text(slack_message(a_notice(event_category="Data", trail="agents")))
+def test_a_data_event_is_named_and_not_linked() -> None:
+    text = all_text(slack_message(a_notice(event_category="Data")))
     assert "|CloudTrail event>" not in text
-    assert "Data event `3f1c0d9e-5b7a-4c55-9a53-0d2f6a1b8c77` in trail `agents`" in text
+    assert "Data event `3f1c0d9e-5b7a-4c55-9a53-0d2f6a1b8c77`" in text
 
 
 def test_an_unread_guard_is_named() -> None:
@@ -194,7 +195,7 @@ def test_five_hundred_lines_of_evidence_are_counted_not_dropped_in_silence() -> 
 
 def test_names_of_48_characters_are_shown_whole() -> None:
     name = "n" * 48
-    actor = Actor(arn="", name=name, session=name.upper(), source_ip="198.51.100.7")
+    actor = Actor(principal=name, session=name.upper(), source_ip="198.51.100.7")
     message = slack_message(a_notice(resource_name=name, actor=actor, account_alias=name))
     assert_slack_takes_it(message)
     assert name in message["blocks"][0]["text"]["text"]
@@ -242,11 +243,9 @@ def everywhere(text: str) -> Notice:
         region=text,
         resource=text,
         resource_name=text,
-        actor=Actor(arn=text, name=text, session=text + "s", source_ip=text, user_agent=text),
+        actor=Actor(arn=text, principal=text, session=text + "s", source_ip=text, user_agent=text),
         event_name=text,
         event_id=text,
-        trail=text,
-        trail_object=text,
         event_category="Data",
         evidence=tuple(EvidenceLine(text, text, text) for _ in range(30)),
         unread=(text,) * 20,

@@ -5,11 +5,18 @@ A decompression bomb reaches 1,032:1 (deflate's limit); CloudTrail's files reach
 
 from __future__ import annotations
 
+import codecs
+
 from sentinel_cli.archive.engine import Engine, Text
 from sentinel_cli.archive.sources import LARGEST_FILE, UnreadableError
 
 GZIP_MAGIC = b"\x1f\x8b"
 _MEMBER_START = b"\x1f\x8b\x08"
+_JSON_STARTS = (
+    *(bytes((byte,)) for byte in b'{["-0123456789'),
+    *(b"null", b"true", b"false"),
+    *(codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+)
 LARGEST_RATIO = 200
 """Decompressed by compressed size, for what is larger than `FREE_SIZE`."""
 FREE_SIZE = 64 * 1024 * 1024
@@ -19,19 +26,27 @@ _SLICE = 256 * 1024
 _GZIP = 31
 
 
-def text_of(data: bytes, engine: Engine) -> Text:
+def text_of(data: bytes, engine: Engine, name: str = "") -> Text:
     """Return the decompressed bytes of a gzip file, or `data` itself when it is not gzip.
 
     Raises UnreadableError when a member is cut off or damaged, when other bytes follow the last
-    member, when the text is empty, and when the caps on size, ratio and members are passed.
+    member, when the text is empty, when the caps on size, ratio and members are passed, and
+    when only the *name* says gzip.
     """
     if not data.startswith(GZIP_MAGIC):
+        start = data[:64].strip()[:8]
+        if name.endswith(".gz") and start and not start.startswith(_JSON_STARTS):
+            shown = start.decode("ascii", "backslashreplace")
+            raise UnreadableError(
+                f"it is not JSON, nor gzip as its name says (starts with {shown!r})",
+                expected="CloudTrail records",
+            )
         return data
     text: Text | None = _one_member(data, engine)
     if text is None:
         text = _all_members(data, engine)
     if not text:
-        raise UnreadableError("it is gzip and nothing is in it; expected CloudTrail records")
+        raise UnreadableError("it is gzip and nothing is in it", expected="CloudTrail records")
     return text
 
 

@@ -34,10 +34,6 @@ class FileResult:
     errors: tuple[SourceError, ...] = ()
     has_lines: bool = False
 
-    def place(self, position: int) -> str:
-        """Return where a record stands, as people are told: `file`, or `file:line`."""
-        return f"{self.source.name}:{position}" if self.has_lines else self.source.name
-
     @classmethod
     def unreadable(cls, source: Source, message: str) -> FileResult:
         """A file of which nothing could be read."""
@@ -58,7 +54,7 @@ def read_bytes(
     data: bytes, source: Source, watch: Watch, *, strict: bool = False, engine: Engine = FASTEST
 ) -> FileResult:
     """Read a file's bytes; raise UnreadableError when nothing can be read of them."""
-    text = text_of(data, engine)
+    text = text_of(data, engine, source.name)
     result = None if strict or source.is_json_lines else _scanned(text, source, watch, engine)
     return _parsed(text, source, watch, engine) if result is None else result
 

@@ -20,6 +20,19 @@ Watch = Mapping[str, frozenset[str] | None]
 NOT_A_RECORD = "not-a-record"
 """The reason for which an element that is no CloudTrail record is skipped."""
 
+EXPECTED = (
+    "CloudTrail records: a log file, an array, events or `lookup-events` output;"
+    " `sentinel judge` takes policies, an account's export and resources as they were read"
+)
+_JSON_TYPES: Mapping[type, str] = {
+    type(None): "null",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "text",
+    list: "list",
+}
+
 DELIVERED_BY = "aws:"
 """`eventSource` of what S3, SQS, Kinesis and others deliver to Lambda, also under `Records`."""
 
@@ -45,7 +58,7 @@ def records_of(content: Any, engine: Engine) -> Iterator[Record | None]:
         elements = [content]
     found = [_record(element, engine) for element in elements]
     if found and all(record is None or _is_delivery(record) for record in found):
-        raise UnreadableError(_what_it_is(content))
+        raise UnreadableError(_what_it_is(content), expected=EXPECTED)
     yield from found
 
 
@@ -93,22 +106,21 @@ def _is_digest(content: Any) -> bool:
 
 
 def _what_it_is(content: Any) -> str:
-    expected = "expected CloudTrail records: a log file, an array, events or `lookup-events` output"
     first = content
     if isinstance(content, dict):
         first = next((content[m][0] for m in ("Records", "Events") if content.get(m)), content)
     elif isinstance(content, list) and content:
         first = content[0]
     if not isinstance(first, dict):
-        return f"no record is in it, but a JSON {type(first).__name__}; {expected}"
+        return f"no record is in it, but a JSON {_JSON_TYPES[type(first)]}"
     source = first.get("eventSource", first.get("EventSource"))
     if isinstance(source, str) and source.startswith(DELIVERED_BY):
         service = source.removeprefix(DELIVERED_BY)
-        return f"it is a notification of {service}, not the log file it tells of; {expected}"
+        return f"it is a notification of {service}, not the log file it tells of"
     if "detail-type" in first:
         kind = str(first["detail-type"])[:60]
-        return f"it is an EventBridge event ({kind!r}) without a CloudTrail record; {expected}"
+        return f"it is an EventBridge event ({kind!r}) without a CloudTrail record"
     if "TopicArn" in first or "Sns" in first or first.get("Event") == "s3:TestEvent":
-        return f"it is a notification, not the log file it tells of; {expected}"
+        return "it is a notification, not the log file it tells of"
     members = ", ".join(repr(str(name)[:40]) for name in list(first)[:4]) or "none"
-    return f"no CloudTrail record is in it (members: {members}); {expected}"
+    return f"no CloudTrail record is in it (members: {members})"

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 ARCHIVE_SUFFIXES = (".json", ".jsonl", ".ndjson")
 """What is taken from a folder, plain or with `.gz`. A file that is named is read whatever it is
@@ -28,7 +28,15 @@ _BLOCK = 4 * 1024 * 1024
 
 
 class UnreadableError(Exception):
-    """A file cannot be read; the message says what was expected and what to do."""
+    """A file cannot be read: *what* is wrong, and what was *expected* instead or is to be done."""
+
+    def __init__(self, what: str, *, expected: str = "") -> None:
+        super().__init__(f"{what}; expected {expected}" if expected else what)
+        self.what, self.expected = what, expected
+
+    def told(self, expected: str) -> str:
+        """The message to a reader that expects something else than CloudTrail's records."""
+        return f"{self.what}; expected {expected}" if self.expected else str(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,11 @@ def load(source: Source) -> bytes:
     """Return the file's bytes as they lie there; raise UnreadableError over `LARGEST_FILE`."""
     try:
         if source.is_standard_input:
-            data = _read_capped(sys.stdin.buffer)
+            # Python has no stream where the caller closed it, whatever its type says.
+            stdin: TextIO | None = sys.stdin
+            if stdin is None:
+                raise UnreadableError("standard input is closed; name a file, or pipe one in")
+            data = _read_capped(stdin.buffer)
         else:
             with FileIO(source.name) as stream:
                 data = _read_capped(stream)
@@ -92,7 +104,7 @@ def load(source: Source) -> bytes:
             f"it is larger than {LARGEST_FILE // 1024**2} MiB; split it into smaller files"
         )
     if not data:
-        raise UnreadableError("it is empty; expected CloudTrail records in JSON, plain or gzip")
+        raise UnreadableError("it is empty", expected="CloudTrail records in JSON, plain or gzip")
     return data
 
 

@@ -1,7 +1,7 @@
 """Knows the actions of Bedrock and AgentCore: what they do, and on which types of resource.
 
-The facts are the AWS Service Authorization Reference's and lie in actions.json. A set of actions is an
-integer, one bit for each action, so that Allow, Deny and their Not- forms are three machine
+The facts are the AWS Service Authorization Reference's and lie in actions.json. A set of actions is
+an integer, one bit for each action, so that Allow, Deny and their Not- forms are three machine
 operations.
 """
 
