@@ -34,7 +34,7 @@ demo: setup
 	@$(WITHOUT_AWS) .venv/bin/sentinel demo
 
 test: setup
-	$(WITHOUT_AWS) .venv/bin/python -m pytest -n 2 --dist loadgroup
+	$(WITHOUT_AWS) .venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 check: setup .tools/sam/.ready .tools/checkov/.ready
 	.venv/bin/ruff check .

@@ -310,6 +310,7 @@ class EmbeddedAccount:
             transaction_repair(),
             *answer_repairs(),
             *logging_repairs(),
+            aws_managed_policies.snapshot_repair(),
         )
 
     def _begin(self, call: Call) -> Tell:

@@ -54,6 +54,11 @@ ACCOUNT_BELIEFS: tuple[Belief, ...] = (
         "IAM user guide, troubleshooting access denied messages; the codes from memory",
     ),
     Belief(
+        "Of AWS's own policies GetAccountAuthorizationDetails answers with those that somebody "
+        "in the account holds.",
+        "what exports of real accounts hold; the API reference does not say",
+    ),
+    Belief(
         "Lambda's pollers act with the function's role and stop while it lacks a right.",
         "Lambda guide, execution role permissions for SQS and for DynamoDB streams",
     ),

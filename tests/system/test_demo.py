@@ -25,8 +25,6 @@ from tests.system.stage import REGION
 from tests.system.stage import Stage as Harness
 from tests.system.test_gap import SWEEP, allow, deny
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 def test_the_story_reaches_slack_and_mail_and_every_hop_is_measured() -> None:
     done = subprocess.run(

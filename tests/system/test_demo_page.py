@@ -16,7 +16,6 @@ from sentinel_cli.demo.acts import BUTTONS
 
 from tests.system.demo import Demo, started
 
-pytestmark = pytest.mark.xdist_group("demo")
 CHROMIUM = (
     os.environ.get("SENTINEL_CHROMIUM")
     or shutil.which("chromium-headless-shell")

@@ -20,7 +20,7 @@ from tests.system.test_table import image, update_runtime
 
 FOREIGN = image("999988887777.dkr.ecr.eu-central-1.amazonaws.com/agent:1")
 SWEPT = {"kinds": ["runtime", "gateway"], "regions": [REGION]}
-SAMPLE = int(os.environ.get("SENTINEL_SWEEP_KILLS", "20"))
+SAMPLE = int(os.environ.get("SENTINEL_SWEEP_KILLS", "10"))
 """Kills of a sweep that are played; ``SENTINEL_SWEEP_KILLS=0`` plays every one."""
 
 

@@ -210,7 +210,8 @@ def _digest(digest: Digest, room: _Room) -> list[Block]:
     rows = limits.DIGEST_GROUPS.ours if room is not _EVERYTHING else room.evidence
     for severity, groups in digest.severities[: limits.SLACK_BLOCKS.ours - 2]:
         oldest = min(group.oldest for group in groups)
-        title = slack_mrkdwn(counted(severity, sum(group.count for group in groups)))
+        count = counted(severity, sum(group.count for group in groups))
+        title = fitted(count, room.quoted, slack_mrkdwn)
         lines = [f"*{title}*, oldest {_moment(oldest, '{time}', '%H:%M UTC')}"]
         lines += [_group(group, room) for group in groups[:rows]]
         if left := groups[rows:]:
