@@ -7,6 +7,9 @@ import json
 from typing import Any
 
 import pytest
+from embedded_account.calls import Answer, Call
+from embedded_account.doorway import Intervene
+from embedded_account.world import FunctionRan
 
 from tests.system.scenarios import (
     AUTHORIZER,
@@ -290,3 +293,34 @@ def test_a_gap_about_a_trail_ends_with_the_trail(stage: Stage) -> None:
     arn, met, swept = stage.play(part)
     assert met == [("GetTrailStatus", "OPEN", arn)]
     assert swept == [("GetTrailStatus", "RESOLVED", arn)]
+
+
+class NewArm:
+    """Answers reads of a gateway with an authorizer of a kind beside those that are known."""
+
+    def before(self, call: Call) -> None:
+        if call.operation == "GetGateway":
+            known = {"discoveryUrl": "https://issuer.example.com/.well-known/openid-configuration"}
+            arms = {"customJWTAuthorizer": known, "somethingNew": {}}
+            body = {"name": "orders", "authorizerConfiguration": arms}
+            raise Intervene(Answer(200, {}, json.dumps(body).encode()))
+
+    def after(self, call: Call, answer: Answer) -> None:
+        return
+
+
+def test_an_answer_of_a_shape_that_the_model_lacks_is_a_gap(stage: Stage) -> None:
+    def part(copy: Stage) -> list[Any]:
+        create_gateway(copy)
+        copy.account.doorway.observers.append(NewArm())
+        copy.clock.advance(3)
+        copy.converge()
+        errors = [
+            entry.outcome.error_message
+            for entry in copy.account.world.history
+            if isinstance(entry, FunctionRan) and entry.outcome.error_type
+        ]
+        statuses = [f["status"] for f in heads(copy, "finding") if f["rule"] == AUTHORIZER]
+        return [[(cause, status) for cause, status, _ in gaps(copy)], statuses, errors]
+
+    assert stage.play(part) == [[("GetGateway", "OPEN")], ["OPEN"], []]

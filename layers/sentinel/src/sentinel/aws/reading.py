@@ -44,9 +44,12 @@ class Reader:
         """Called when an operation answered."""
 
     def call(self, service: str, operation: str, **request: Any) -> dict[str, Any]:
-        """The answer of one call. Raises Absent and Refused."""
+        """The answer of one call. Raises Absent, and Refused: also for an answer of a shape that
+        this version of the service's model does not know.
+        """
         from botocore import xform_name
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         try:
             client = self._client(service)
@@ -59,7 +62,7 @@ class Reader:
                 self.went(operation)
                 raise Absent(operation) from None
             raise Refused(named, code) from None
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             raise Refused(operation, type(error).__name__) from None
         self.went(operation)
         return answer
