@@ -24,14 +24,14 @@ LONGEST = "test_rights_in_use.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests that play on the stage come last: no other account may live beside it.
+    """The files whose tests play on the stage come last: no other account may live beside it.
 
-    The longest file of them begins, so that no worker is left alone with it in the end.
+    The longest of them begins, so that no worker is left alone with it in the end.
     """
+    on_stage = {item.path for item in items if "stage" in getattr(item, "fixturenames", ())}
 
     def turn(item: pytest.Item) -> int:
-        on_stage = "stage" in getattr(item, "fixturenames", ())
-        return 0 if not on_stage else 1 if item.path.name == LONGEST else 2
+        return 0 if item.path not in on_stage else 1 if item.path.name == LONGEST else 2
 
     items.sort(key=turn)
 
