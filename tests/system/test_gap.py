@@ -15,11 +15,10 @@ from tests.system.scenarios import (
     AUTHORIZER,
     ONE_MODEL,
     analyst,
+    control,
     create_gateway,
     create_runtime,
     delete_gateway,
-    engine,
-    guarded_gateway,
     put_policy,
     update_gateway,
 )
@@ -100,23 +99,24 @@ def test_a_finding_stays_when_its_gateway_can_be_read_no_more(stage: Stage) -> N
 
 def test_an_unreadable_guard_lowers_nothing(stage: Stage) -> None:
     def severity(copy: Stage, *, readable: bool) -> tuple[int, list[str]]:
-        guarded_gateway(copy)
         if not readable:
-            deny(copy, "bedrock-agentcore:GetGateway", "*")
-        copy.drain()
-        create_gateway(copy, "guarded", **engine(copy, "ENFORCE"))
-        if not readable:
-            copy.clock.advance(3)
-            update_gateway(copy, name="guarded", authorizerType="NONE")
+            deny(copy, "bedrock-agentcore:GetGatewayTarget", "*")
+        create_gateway(copy)
+        control(copy).create_gateway_target(
+            gatewayIdentifier=copy.names["gateway"],
+            name="tool",
+            targetConfiguration={"mcp": {"mcpServer": {"endpoint": "https://tool.example.com"}}},
+            credentialProviderConfigurations=[{"credentialProviderType": "JWT_PASSTHROUGH"}],
+        )
         copy.clock.advance(3)
         copy.converge()
         (found,) = [f for f in heads(copy, "finding") if f["rule"] == AUTHORIZER]
         return found["problem"]["severity"], found["unread"]
 
     lowered, unread = stage.play(lambda copy: severity(copy, readable=True))
-    assert (lowered < 4, unread) == (True, [])
-    stands, _ = stage.play(lambda copy: severity(copy, readable=False))
-    assert stands == 4
+    assert (lowered, unread) == (2, [])
+    stands, (unread,) = stage.play(lambda copy: severity(copy, readable=False))
+    assert (stands, "GetGatewayTarget" in unread) == (4, True)
 
 
 def know(stage: Stage, *types: str) -> None:
