@@ -41,10 +41,10 @@ class Fault:
 
     ``die before`` and ``die after`` its effect; ``throttled``, ``denied`` and ``broken`` answer
     with an error, that call and each like it until the invocation ends; ``conflict`` says that a
-    condition failed; ``lost`` lets it happen and loses the answer; ``slow`` takes longer than the
-    function may run; ``stale`` reads what was there before the last change; ``meanwhile`` lets
-    `tend` and everything else that waits happen just before it, but for the events, whose order the
-    schedule decides.
+    transaction was at the item; ``lost`` lets it happen and loses the answer; ``slow`` takes longer
+    than the function may run; ``stale`` reads what was there before the last change; ``meanwhile``
+    lets `tend` and everything else that waits happen just before it, but for the events, whose
+    order the schedule decides.
     """
 
     kind: str
@@ -199,7 +199,7 @@ _CODES = {
     "throttled": ("ThrottlingException", 400),
     "denied": ("AccessDeniedException", 403),
     "broken": ("InternalServerError", 500),
-    "conflict": ("ConditionalCheckFailedException", 400),
+    "conflict": ("TransactionConflictException", 400),
 }
 
 
@@ -207,7 +207,7 @@ def _refusal(call: Call, code: str, status: int) -> Answer:
     if call.service == "dynamodb":
         status = status if status == 500 else 400
         code = THROTTLED if code == "ThrottlingException" else code
-    if call.operation == "TransactWriteItems" and code == "ConditionalCheckFailedException":
+    if call.operation == "TransactWriteItems" and code == "TransactionConflictException":
         reasons = [{"Code": "TransactionConflict"} for _ in call.parameters["TransactItems"]]
         body = {
             "__type": "TransactionCanceledException",

@@ -31,7 +31,8 @@ class Schedule:
     """How the events of a scenario arrive: in groups, each group in one batch.
 
     *live*: each arrives, and all that follows from it happens, before the next call is made.
-    *twice*: every event is delivered again. *pause* 0 puts all events into one second.
+    *twice*: every event is delivered again. *pause* 0 puts all events into one second. *tended*:
+    the stream is silent, so that `tend` announces and tells, and what goes wrong goes wrong there.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Schedule:
     live: bool = False
     twice: bool = False
     pause: float = PAUSE
+    tended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,12 @@ class Result:
 
 
 def schedules(events: int) -> list[Schedule]:
-    """Every order and split of so many events, each event twice, all in one second, and live."""
+    """Every order and split of so many events, each twice, all in one second, live and tended."""
     order = tuple(range(events))
     found = [
         Schedule("live", live=True),
         Schedule("live, twice", live=True, twice=True),
+        Schedule("live, tended", live=True, tended=True),
         Schedule("in order, twice", (order,), twice=True),
         Schedule("reversed, twice", (order[::-1],), twice=True),
         Schedule("in one second", (order,), pause=0),
@@ -118,6 +121,8 @@ def _play(stage: Stage, case: Case, plant: Plant | None) -> Result:
     stage.drain()
     stage.clock.advance(PAUSE)
     story = Story.begun(stage, case.scenario)
+    if case.schedule.tended:
+        _silence(stage)
     watch = Watch(stage, case.fault)
     watch.begin()
     if case.schedule.live:
@@ -125,6 +130,8 @@ def _play(stage: Stage, case: Case, plant: Plant | None) -> Result:
     else:
         _delivered(stage, case, story)
     stage.drain()
+    if case.schedule.tended:
+        stage.converge(1)
     watch.end()
     stage.converge()
     story.end(stage, watch)
@@ -133,6 +140,14 @@ def _play(stage: Stage, case: Case, plant: Plant | None) -> Result:
         stage.converge()
         story.end(stage, watch)
     return Result(tuple(watch.points), bool(watch.fired), tuple(invariants.violations(story)))
+
+
+def _silence(stage: Stage) -> None:
+    """Have nobody read the stream of the findings table."""
+    functions = stage.client("lambda", account=stage.hub)
+    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+        if ":dynamodb:" in mapping["EventSourceArn"]:
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
 
 
 def _live(stage: Stage, case: Case, story: Story) -> None:

@@ -224,14 +224,18 @@ def _refused_marks(story: Story) -> int:
 
 
 def r16_the_message_shows_the_last_change(story: Story) -> Iterator[str]:
-    """The message of a finding says RESOLVED if and only if the finding is."""
+    """The message of a finding says RESOLVED if and only if the finding is; where Slack refused
+    the edit, the last reply in its thread says so.
+    """
     ends = {
         _root(item["value"]): item["pk"] for item in story.findings if item["sk"] == "note#slack"
     }
     status = {item["pk"]: item["status"] for item, _ in story.heads() if item["what"] == "finding"}
     for post in story.posts:
         key = ends.get(post.ts)
-        if key in status and (status[key] == "RESOLVED") != post.text.startswith("RESOLVED"):
+        replies = [reply for reply in story.posts if reply.thread_ts == post.ts]
+        said = {one.text.startswith("RESOLVED") for one in (post, *replies[-1:])}
+        if key in status and (status[key] == "RESOLVED") not in said:
             yield f"{key} is {status[key]}, and its message says {post.text[:40]!r}"
 
 

@@ -43,7 +43,7 @@ from tests.system.test_table import (
 RESOURCE_ROWS = [row for row in ROWS if "sweep" not in row.blank]
 FOREIGN = image("999988887777.dkr.ecr.eu-central-1.amazonaws.com/agent:1")
 ERRORS = ("throttled", "denied", "broken", "lost")
-EACH = 4
+EACH = 2
 """Reads of a rule that are disturbed in one run of the tests; the seed says which ones."""
 
 
