@@ -247,6 +247,6 @@ print(json.dumps([
     account = hub.account.hub
     who, body, failed, tended, queue, has_items, alarms = json.loads(done.stdout)
     assert who == f"arn:aws:sts::{account}:assumed-role/operator/operator"
-    assert (body, failed, has_items, alarms) == ("body", False, True, 10)
+    assert (body, failed, has_items, alarms > 0) == ("body", False, True, True)
     assert "alarms" in tended
     assert queue.startswith(f"arn:aws:sqs:{REGION}:{account}:agentcore-sentinel-UndeliveredQueue")

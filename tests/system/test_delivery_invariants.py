@@ -122,6 +122,7 @@ def test_r1_an_event_with_a_strange_member_is_judged_or_skipped(stage: Stage) ->
     assert judged > len(bodies) / 2
 
 
+@pytest.mark.long
 def test_r1_an_event_of_another_shape_is_judged_or_skipped(stage: Stage) -> None:
     corpus = [dict(poison.of_other_types(rule, stage.member, SEED)) for rule in catalog.rules()]
     parts = [partial(ended, bodies=bodies) for bodies in corpus]

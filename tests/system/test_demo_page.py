@@ -196,6 +196,7 @@ def press(page: Page, name: str) -> None:
     expect(page.locator("#problem")).to_be_empty()
 
 
+@pytest.mark.long
 def test_every_button_can_be_pressed_on_a_phone_and_shows_what_it_did(
     browser: Browser, address: str
 ) -> None:

@@ -43,7 +43,7 @@ from tests.system.test_table import (
 RESOURCE_ROWS = [row for row in ROWS if "sweep" not in row.blank]
 FOREIGN = image("999988887777.dkr.ecr.eu-central-1.amazonaws.com/agent:1")
 ERRORS = ("throttled", "denied", "broken", "lost")
-EACH = 2
+EACH = 4
 """Reads of a rule that are disturbed in one run of the tests; the seed says which ones."""
 
 
@@ -114,6 +114,7 @@ def violated(stage: Stage, row: Row) -> Watch:
     return watch
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("row", RESOURCE_ROWS, ids=lambda row: row.name)
 def test_r5_and_r8_no_read_of_any_rule_that_fails_or_is_stale_takes_a_finding_back(
     stage: Stage, row: Row
@@ -132,6 +133,7 @@ def test_r5_and_r8_no_read_of_any_rule_that_fails_or_is_stale_takes_a_finding_ba
     assert [wrong for wrong in stage.play(part) if wrong[1:] != (True, ["OPEN"], False)] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("row", RESOURCE_ROWS, ids=lambda row: row.name)
 def test_r8_what_a_sweep_cannot_read_is_a_gap_and_never_fine(stage: Stage, row: Row) -> None:
     go_on = partial(swept, rule=row.rule)
@@ -217,6 +219,7 @@ def found_first(stage: Stage, broken: str = "") -> tuple[set[str], set[str]]:
     return {str(h["rule"]) for h in heads(stage) if h["status"] == "OPEN" and "rule" in h}, logged
 
 
+@pytest.mark.long
 def test_r7_whichever_rule_raises_it_silences_no_other_and_is_named(stage: Stage) -> None:
     every = set(catalog.rules())
 

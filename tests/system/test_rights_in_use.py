@@ -133,6 +133,7 @@ def _named(statement: Granted) -> str:
     return f"{statement}: {scenario.name if scenario else 'no scenario'}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("statement", STATEMENTS, ids=_named)
 def test_without_a_statement_its_scenario_goes_wrong(
     lacking: dict[str, Played], whole: dict[str, Played], statement: Granted

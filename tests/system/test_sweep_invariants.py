@@ -20,7 +20,7 @@ from tests.system.test_table import image, update_runtime
 
 FOREIGN = image("999988887777.dkr.ecr.eu-central-1.amazonaws.com/agent:1")
 SWEPT = {"kinds": ["runtime", "gateway"], "regions": [REGION]}
-SAMPLE = int(os.environ.get("SENTINEL_SWEEP_KILLS", "10"))
+SAMPLE = int(os.environ.get("SENTINEL_SWEEP_KILLS", "20"))
 """Kills of a sweep that are played; ``SENTINEL_SWEEP_KILLS=0`` plays every one."""
 
 
@@ -105,6 +105,7 @@ def swept(stage: Stage, fault: Fault | None = None) -> tuple[Any, Sequence[Point
     return (standing, posts), points, bool(watch.fired)
 
 
+@pytest.mark.long
 def test_r38_a_sweep_that_is_killed_anywhere_goes_on_to_the_same_end(stage: Stage) -> None:
     def part(copy: Stage) -> tuple[Any, list[Any], int]:
         swept_world(copy)
