@@ -28,6 +28,7 @@ from embedded_account.asynchronous import (
 )
 from embedded_account.moto_repairs import Repair
 from embedded_account.queues import EventSource, failed_items
+from embedded_account.transactions import TABLES
 from embedded_account.world import Delivery, Work, World
 
 LONGEST_PAUSE_SECONDS = 60.0
@@ -210,7 +211,8 @@ def _next_batch(progress: Progress, shard: Any, mapping: EventSource) -> Batch |
 
 def _shard_of(stream_arn: str) -> Any:
     _, _, _, region, account, resource = stream_arn.split(":", 5)
-    table = dynamodb_backends[account][region].tables.get(resource.split("/")[1])
+    with TABLES:
+        table = dynamodb_backends[account][region].tables.get(resource.split("/")[1])
     return table.stream_shard if table is not None else None
 
 

@@ -7,6 +7,7 @@ failure: the more a table remembers, the slower it gets.
 from __future__ import annotations
 
 import copy
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,9 @@ from embedded_account.moto_repairs import Repair
 
 Key = tuple[Any, Any]
 """A hash key and a range key, None where the table has none."""
+
+TABLES = threading.RLock()
+"""Held while drafts stand in the place of tables; whoever looks at a table beside it holds it."""
 
 _moto_transact = DynamoDBBackend.transact_write_items
 
@@ -35,6 +39,11 @@ def transaction_repair() -> Repair:
 
 def _transact_write_items(backend: Any, transact_items: Sequence[Mapping[str, Any]]) -> None:
     """Let moto work on drafts of the tables; keep what it wrote if it raised nothing."""
+    with TABLES:
+        _transact_on_drafts(backend, transact_items)
+
+
+def _transact_on_drafts(backend: Any, transact_items: Sequence[Mapping[str, Any]]) -> None:
     keys: defaultdict[str, set[Key]] = defaultdict(set)
     for name, operation in _operations(transact_items):
         if name in backend.tables:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from embedded_account import streams, transactions
 from embedded_account.account import HUB, EmbeddedAccount
 from moto.dynamodb.models import dynamodb_backends
 
@@ -117,3 +119,23 @@ def test_an_item_may_be_named_only_once_in_a_transaction(table: Table) -> None:
         table.write(table.update("a", 2), table.delete("a"))
 
     assert table.counts == {"a": 1}
+
+
+def test_who_reads_the_stream_during_a_transaction_sees_the_table_s_own(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.client.put_item(TableName="T", Item=table.key("a") | _count(1))
+    stream = table.client.describe_table(TableName="T")["Table"]["LatestStreamArn"]
+    seen: list[int] = []
+    reader = threading.Thread(target=lambda: seen.append(len(streams._shard_of(stream).items)))
+    transact = transactions._moto_transact
+
+    def while_somebody_reads(backend: Any, items: Any) -> None:
+        reader.start()
+        reader.join(timeout=0.2)
+        transact(backend, items)
+
+    monkeypatch.setattr(transactions, "_moto_transact", while_somebody_reads)
+    table.client.transact_write_items(TransactItems=[table.put("b", 1)])
+    reader.join()
+    assert seen in ([1], [2])
